@@ -1,0 +1,95 @@
+"""What the admin pages of the ledger share: read only, found by owner, and taken away as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db import models
+from django.http import HttpRequest, StreamingHttpResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
+
+from quickscale_credits.conf import owner_model
+from quickscale_credits.spreadsheets import csv_response
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    from django.contrib.admin import ModelAdmin
+
+EXPORT = "quickscale_credits.export_credits"
+
+# What owners are usually called by; those that the owner model has are searched.
+OWNER_NAMES = ("email", "username", "name", "title", "slug", "first_name", "last_name")
+
+
+def owner_search_fields(prefix: str) -> list[str]:
+    model = apps.get_model(owner_model())
+    names = dict.fromkeys([getattr(model, "USERNAME_FIELD", ""), *OWNER_NAMES])
+    return [f"{prefix}__{name}" for name in names if name and _is_text(model, name)]
+
+
+def _is_text(model: type[models.Model], name: str) -> bool:
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    return isinstance(field, models.CharField | models.TextField)
+
+
+class ReadOnly:
+    """Only the ledger writes credits, so the admin offers no way to add, change or delete them."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class CsvExport(ModelAdmin):
+    """A button above the list: the rows that its filters and its search leave, as CSV. A permission of its own."""
+
+    csv_fields: tuple[str, ...]
+    change_list_template = "admin/quickscale_credits/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+        if not self.has_view_permission(request) or not request.user.has_perm(EXPORT):
+            raise PermissionDenied
+        shown = self.get_changelist_instance(request).get_queryset(request)
+        rows = shown.select_related(None).values_list(*self.csv_fields).iterator(chunk_size=2000)
+        return csv_response(_with_header(self.csv_fields, rows), f"{self.opts.model_name}.csv")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        export = f"export/?{request.GET.urlencode()}" if request.user.has_perm(EXPORT) else ""
+        return super().changelist_view(request, {**(extra_context or {}), "export_url": export})
+
+
+class LedgerAdmin(ReadOnly, CsvExport):
+    """Rows of an account, found by its owner, without counting all of them."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    list_select_related = ("account__owner",)
+    search_help_text = _("Owner, or number of the account")
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return ["=account__id", *owner_search_fields("account__owner")]
+
+
+def _with_header(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    yield header
+    for row in rows:
+        yield tuple(cell.isoformat() if isinstance(cell, datetime) else cell for cell in row)

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class CreditsConfig(AppConfig):
+    name = "quickscale_credits"
+    verbose_name = _("Credits")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from quickscale_credits import checks, triggers  # noqa: F401
+
+        post_migrate.connect(triggers.install_after_migrate, sender=self)

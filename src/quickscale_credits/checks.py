@@ -1,0 +1,111 @@
+"""System checks. Those of the database run with `migrate` and `check --database NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router
+from django.utils.module_loading import import_string
+
+from quickscale_credits.conf import CreditsSettings, SettingsDict, conf, owner_model
+
+
+@register()
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    return [*misspelled_keys(conf, "quickscale_credits.W001"), *_unusable_values(), *_owner_resolver()]
+
+
+@register()
+def check_owner_model(**kwargs: Any) -> list[CheckMessage]:
+    try:
+        apps.get_model(owner_model())
+    except (LookupError, ValueError):
+        message = f"QUICKSCALE_OWNER_MODEL is {owner_model()!r}, which is no installed model."
+        return [Error(message, hint='Write it as "app_label.ModelName".', id="quickscale_credits.E001")]
+    return []
+
+
+@register()
+def check_sqlite_is_immediate(**kwargs: Any) -> list[CheckMessage]:
+    alias = router.db_for_write(apps.get_model("quickscale_credits", "CreditAccount"))
+    connection = connections[alias]
+    mode = str(connection.settings_dict["OPTIONS"].get("transaction_mode", "")).upper()
+    if connection.vendor != "sqlite" or mode in ("IMMEDIATE", "EXCLUSIVE"):
+        return []
+    hint = (
+        f'Set DATABASES["{alias}"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE", "timeout": 20, '
+        '"init_command": "PRAGMA journal_mode=WAL"}.'
+    )
+    message = "SQLite begins transactions without its write lock, so that concurrent writers may fail as locked."
+    return [Warning(message, hint=hint, id="quickscale_credits.W003")]
+
+
+@register()
+def check_isolation_level(**kwargs: Any) -> list[CheckMessage]:
+    from quickscale_credits.ledger.isolation import is_blind_to_its_lock
+
+    alias = router.db_for_write(apps.get_model("quickscale_credits", "CreditAccount"))
+    if not is_blind_to_its_lock(connections[alias]):
+        return []
+    message = "At REPEATABLE READ, MySQL and MariaDB would let credits be spent twice: the ledger refuses to work."
+    hint = f'Set DATABASES["{alias}"]["OPTIONS"]["isolation_level"] to "read committed", Django\'s default.'
+    return [Error(message, hint=hint, id="quickscale_credits.E004")]
+
+
+@register(Tags.database)
+def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    from quickscale_credits import triggers
+
+    return [
+        Warning(
+            f"The ledger in database {alias!r} lacks append-only triggers: {', '.join(names)}.",
+            hint="Run `migrate` as a user who may make triggers.",
+            id="quickscale_credits.W004",
+        )
+        for alias in databases or []
+        if router.allow_migrate(alias, "quickscale_credits") and (names := triggers.missing(alias))
+    ]
+
+
+def misspelled_keys(conf: SettingsDict, check_id: str) -> list[CheckMessage]:
+    """A warning for each key of a settings dict that nobody reads. For every app of ours."""
+    known = conf.keys()
+    unknown = sorted(str(key) for key in conf.raw() if key not in known)
+    return [
+        Warning(f"{conf.setting} has an unknown key {key!r}.", hint=_suggestion(key, known), id=check_id)
+        for key in unknown
+    ]
+
+
+def _suggestion(key: str, known: list[str]) -> str:
+    close = get_close_matches(key.upper(), known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}."
+
+
+def _unusable_values() -> list[CheckMessage]:
+    problems: list[tuple[str, Exception]] = []
+    for key in CreditsSettings.keys():  # noqa: SIM118 - not a mapping
+        try:
+            getattr(conf, key)
+        except (ImproperlyConfigured, TypeError, ValueError) as error:
+            problems.append((key, error))
+    return [
+        Error(f'{conf.setting}["{key}"] cannot be used: {error}', id="quickscale_credits.E002")
+        for key, error in problems
+    ]
+
+
+def _owner_resolver() -> list[CheckMessage]:
+    if conf.OWNER_RESOLVER is None:
+        return []
+    try:
+        import_string(conf.OWNER_RESOLVER)
+    except ImportError as error:
+        message = f'{conf.setting}["OWNER_RESOLVER"] cannot be imported: {error}'
+        return [Error(message, hint="Name a callable: request -> owner or None.", id="quickscale_credits.E003")]
+    return []

@@ -1,0 +1,223 @@
+"""ORM queries that are compiled to SQL once per database.
+
+Building a query costs Django one to two milliseconds, more than the database needs for a whole spend. Amounts go in
+and come out as whole micro-credits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import chain
+from typing import Any, TypeVar
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, models
+from django.db.models import BigIntegerField, Case, Expression, When, sql
+from django.db.models.base import ModelState
+
+from quickscale_credits.fields import ExpiryField
+from quickscale_credits.ledger.session import Session
+
+Query = Any
+Values = dict[str, Any]
+Row = TypeVar("Row", bound=models.Model)
+
+
+AT_ONCE = 50  # rows of one statement: SQLite takes 999 values
+
+
+class Slot(Expression):
+    """A place for a value that is given when the statement runs."""
+
+    def __init__(self, name: str, field: Any) -> None:
+        super().__init__(output_field=getattr(field, "target_field", field))
+        self.name = name
+        self.is_plain = isinstance(self.output_field, models.IntegerField | models.CharField)
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        return "%s", (self,)
+
+
+PK = Slot("pk", BigIntegerField())
+
+
+def slots(model: type[models.Model], *names: str) -> dict[str, Slot]:
+    fields = _columns(model)
+    return {name: Slot(name, fields[name]) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """SQL, and the name of the value for each of its places: some are `fixed`, some must be fitted to the database."""
+
+    text: str
+    names: list[str]
+    fixed: Values
+    fitted: list[Slot]
+
+    def filled(self, values: Values, db: Session) -> tuple[str, list[Any]]:
+        values = self.fixed | values
+        for slot in self.fitted:
+            values[slot.name] = db.fit(values[slot.name], slot.output_field)
+        return self.text, [*map(values.__getitem__, self.names)]
+
+
+class Statement:
+    """`build(using)` gives a query whose values may be slots; it is called once per database."""
+
+    def __init__(self, build: Callable[[str], Query]) -> None:
+        self.build = build
+        self.compiled: dict[str, Compiled] = {}
+
+    def all(self, db: Session, **values: Any) -> list[tuple[Any, ...]]:
+        db.cursor.execute(*self._filled(db, values))
+        return list(db.cursor)
+
+    def change(self, db: Session, **values: Any) -> int:
+        """The number of rows that were changed."""
+        db.cursor.execute(*self._filled(db, values))
+        return int(db.cursor.rowcount)
+
+    def change_each(self, db: Session, rows: Sequence[Values]) -> None:
+        filled = [self._filled(db, values) for values in rows]
+        if len(filled) == 1:
+            db.cursor.execute(*filled[0])
+        elif filled:
+            db.cursor.executemany(filled[0][0], [values for _, values in filled])
+
+    def insert(self, db: Session, **values: Any) -> int:
+        """The new row's id."""
+        db.cursor.execute(*self._filled(db, values))
+        if not db.connection.features.can_return_columns_from_insert:
+            return int(db.cursor.lastrowid)
+        [[pk]] = db.cursor
+        return int(pk)
+
+    def insert_each(self, db: Session, rows: Sequence[Values]) -> list[int]:
+        """The ids of the new rows, in their order."""
+        if len(rows) < 2 or not db.connection.features.can_return_rows_from_bulk_insert:
+            return [self.insert(db, **values) for values in rows]
+        ids: list[int] = []
+        for start in range(0, len(rows), AT_ONCE):
+            ids += self._insert_at_once(db, rows[start : start + AT_ONCE])
+        return ids
+
+    def _insert_at_once(self, db: Session, rows: Sequence[Values]) -> list[int]:
+        filled = [self._filled(db, values) for values in rows]
+        text, places = filled[0]
+        row = f"({', '.join(['%s'] * len(places))})"
+        db.cursor.execute(text.replace(row, ", ".join([row] * len(rows))), [*chain(*(values for _, values in filled))])
+        return [pk for [pk] in db.cursor]
+
+    def _filled(self, db: Session, values: Values) -> tuple[str, list[Any]]:
+        compiled = self.compiled.get(db.using)
+        if compiled is None:
+            compiled = self.compiled[db.using] = _compiled(self.build(db.using), db.using)
+        return compiled.filled(values, db)
+
+
+class Setting(Statement):
+    """Sets these columns of the row with this `pk`."""
+
+    def __init__(self, model: type[models.Model], *names: str) -> None:
+        super().__init__(lambda using: updating(model, {"pk": PK}, slots(model, *names)))
+        self.at_once = cache(lambda varying: Statement(lambda using: _setting_at_once(model, names, varying)))
+        self.names = names
+
+    def change_each(self, db: Session, rows: Sequence[Values]) -> None:
+        """Many rows at once where the way to the server costs more than the statement."""
+        while len(rows) >= AT_ONCE and db.connection.vendor != "sqlite":
+            page, rows = rows[:AT_ONCE], rows[AT_ONCE:]
+            varying = tuple(name for name in self.names if len({values[name] for values in page}) > 1)
+            own = {f"{name} {row}": values[name] for row, values in enumerate(page) for name in ("pk", *varying)}
+            self.at_once(varying).change(db, **page[0] | own)
+        super().change_each(db, rows)
+
+
+def _setting_at_once(model: type[models.Model], names: tuple[str, ...], varying: tuple[str, ...]) -> Query:
+    """A column that varies is set by a CASE with a branch for each row."""
+    pks = [Slot(f"pk {row}", PK.output_field) for row in range(AT_ONCE)]
+    values: Values = slots(model, *names)
+    for name in varying:
+        field = values[name].output_field
+        branches = [When(pk=pk, then=Slot(f"{name} {row}", field)) for row, pk in enumerate(pks)]
+        values[name] = Case(*branches, output_field=field)
+    return updating(model, {"pk__in": pks}, values)
+
+
+def _compiled(query: Query, using: str) -> Compiled:
+    query = getattr(query, "query", query)
+    compiler = query.get_compiler(using)
+    if isinstance(query, sql.InsertQuery):
+        if connections[using].features.can_return_columns_from_insert:
+            compiler.returning_fields = [query.get_meta().pk]
+        [compiled] = compiler.as_sql()
+    else:
+        compiled = compiler.as_sql()
+    text, places = compiled
+    names = [place.name if isinstance(place, Slot) else str(index) for index, place in enumerate(places)]
+    named = dict(zip(names, places, strict=True))
+    return Compiled(
+        text,
+        names,
+        fixed={name: place for name, place in named.items() if not isinstance(place, Slot)},
+        fitted=[place for place in named.values() if isinstance(place, Slot) and not place.is_plain],
+    )
+
+
+def raw_rows(queryset: Any, db: Session) -> list[tuple[Any, ...]]:
+    """The rows of a query that is not worth keeping compiled, as the driver gives them."""
+    try:
+        text, places = queryset.query.get_compiler(db.using).as_sql()
+    except EmptyResultSet:  # of `pk__in=[]`
+        return []
+    db.cursor.execute(text, places)
+    return list(db.cursor)
+
+
+def locking(model: type[models.Model], using: str) -> Any:
+    """A queryset that locks its rows; weaker than FOR UPDATE where the database can, so that foreign keys pass."""
+    no_key = connections[using].features.has_select_for_no_key_update
+    return model._base_manager.using(using).select_for_update(no_key=no_key)
+
+
+def updating(model: type[models.Model], where: Values, values: Values) -> Query:
+    query: Any = model._base_manager.filter(**where).query.chain(sql.UpdateQuery)
+    query.add_update_values(values)
+    return query
+
+
+def inserting(model: type[models.Model], *names: str) -> Query:
+    query = sql.InsertQuery(model)
+    fields = _columns(model)
+    query.insert_values([fields[name] for name in names], [model(**slots(model, *names))])
+    return query
+
+
+def unsaved(model: type[Row], **columns: Any) -> Row:
+    """A new instance, as it is made from a pickle: setting each field by name takes as long as two statements."""
+    row = model.__new__(model)
+    row._state = ModelState()
+    vars(row).update(dict.fromkeys(_columns(model)) | columns)
+    return row
+
+
+@cache
+def _columns(model: type[models.Model]) -> dict[str, Any]:
+    return {field.attname: field for field in model._meta.concrete_fields}
+
+
+_EXPIRY = ExpiryField()
+_MOMENT = models.Value(None, output_field=_EXPIRY)
+
+
+def as_moment(value: Any, db: Session) -> datetime | None:
+    """A time as the driver gives it, as an aware datetime; None for never."""
+    if value is None:
+        return None
+    for convert in db.connection.ops.get_db_converters(_MOMENT):
+        value = convert(value, _MOMENT, db.connection)
+    return _EXPIRY.from_db_value(value, _MOMENT, db.connection)

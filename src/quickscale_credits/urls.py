@@ -1,0 +1,10 @@
+from django.urls import path
+
+from quickscale_credits import views
+
+app_name = "quickscale_credits"
+
+urlpatterns = [
+    path("", views.credits, name="credits"),
+    path("history.csv", views.history_csv, name="history_csv"),
+]
