@@ -1,0 +1,6 @@
+"""Services that are sold for credits."""
+
+from quickscale_services.base import BaseService, ServiceResult
+from quickscale_services.registry import register_service, registry
+
+__all__ = ["BaseService", "ServiceResult", "register_service", "registry"]

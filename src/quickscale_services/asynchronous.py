@@ -1,0 +1,51 @@
+"""The run of a service for callers that are asynchronous: the same steps, with the database's in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from quickscale_services import runner
+from quickscale_services.base import ServiceResult
+from quickscale_services.executing import aexecute
+
+if TYPE_CHECKING:
+    from quickscale_services.base import BaseService
+
+T = TypeVar("T")
+
+
+async def run(service: BaseService, owner: Any, given: dict[str, Any], **asked: Any) -> ServiceResult:
+    beginning = _in_thread(partial(runner.begin, service, owner, given, **asked))
+    try:
+        started = await asyncio.shield(beginning)
+    except asyncio.CancelledError as error:
+        await _abandon(await beginning, error)
+        raise
+    return started if isinstance(started, ServiceResult) else await _carry_out(started)
+
+
+async def _carry_out(started: runner.Started) -> ServiceResult:
+    try:
+        given = await aexecute(started.request.service, started.request.data, started.context)
+        output, kept = runner.fit(started, given)
+    except BaseException as error:
+        told = await asyncio.shield(_in_thread(partial(runner.fail, started, error)))
+        if told is error:
+            raise
+        raise told from error
+    # Once it is to be recorded, it is, even if nobody waits for it any more.
+    return await asyncio.shield(_in_thread(partial(runner.succeed, started, output, kept)))
+
+
+async def _abandon(started: runner.Started | ServiceResult, error: BaseException) -> None:
+    if isinstance(started, runner.Started):
+        await _in_thread(partial(runner.fail, started, error))
+
+
+def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    return asyncio.ensure_future(sync_to_async(work)())

@@ -1,0 +1,139 @@
+"""System checks of the settings and of every registered service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
+
+from quickscale_credits.amounts import to_micro
+from quickscale_credits.checks import misspelled_keys
+from quickscale_services import discovery
+from quickscale_services.base import BaseService
+from quickscale_services.conf import conf
+from quickscale_services.registry import registry
+
+NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+# They would stand where the pages have addresses of their own.
+TAKEN_NAMES = {"keys", "runs"}
+TAKEN_FIELDS = {"owner", "actor", "idempotency_key"}
+
+
+@register()
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    return [*misspelled_keys(conf, "quickscale_services.W001"), *_unusable_values()]
+
+
+@register()
+def check_imports(**kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"{failed.module} cannot be imported, so its services are not offered: "
+            f"{type(failed.error).__name__}: {failed.error}",
+            hint=f"Mend it until `python -c 'import {failed.module}'` works within the project.",
+            obj=failed.module,
+            id="quickscale_services.E001",
+        )
+        for failed in discovery.failed_imports
+    ]
+
+
+@register()
+def check_services(**kwargs: Any) -> list[CheckMessage]:
+    return [message for service in registry.values() for message in check_service(service)]
+
+
+def check_service(service: BaseService) -> Iterator[CheckMessage]:
+    yield from _name(service)
+    yield from _cost(service)
+    yield from _timeout(service)
+    yield from _execute(service)
+    yield from _input(service)
+    yield from _output(service)
+
+
+def _unusable_values() -> Iterator[CheckMessage]:
+    for key in conf.keys():  # noqa: SIM118 - no dict
+        try:
+            getattr(conf, key)
+        except ImproperlyConfigured as error:
+            yield Error(str(error), id="quickscale_services.E002")
+
+
+def _name(service: BaseService) -> Iterator[CheckMessage]:
+    name = service.name
+    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > 64:
+        hint = "Use at most 64 lower-case letters, digits, - and _, such as 'summarize'."
+        yield _error(service, f"its name {name!r} is no slug", hint, "E003")
+    elif name in TAKEN_NAMES:
+        yield _error(service, f"the name {name!r} is an address of its own", "Choose another name.", "E003")
+
+
+def _cost(service: BaseService) -> Iterator[CheckMessage]:
+    if type(service).get_cost is not BaseService.get_cost:
+        return
+    try:
+        problem = "it is below zero" if to_micro(service.cost) < 0 else ""
+    except (TypeError, ValueError) as error:
+        problem = str(error)
+    if problem:
+        hint = "Write 2, '2.5' or Decimal('2.5'), or override get_cost."
+        yield _error(service, f"its cost {service.cost!r} is no amount: {problem}", hint, "E004")
+
+
+def _timeout(service: BaseService) -> Iterator[CheckMessage]:
+    try:
+        is_positive = service.time_limit.total_seconds() > 0
+    except (TypeError, ValueError, OverflowError):
+        is_positive = False
+    if not is_positive:
+        hint = "Give seconds or a timedelta above zero."
+        yield _error(service, f"its timeout {service.timeout!r} is no time", hint, "E005")
+
+
+def _execute(service: BaseService) -> Iterator[CheckMessage]:
+    if type(service).execute is BaseService.execute:
+        yield _error(service, "it does nothing", "Write execute(self, data, context).", "E006")
+
+
+def _input(service: BaseService) -> Iterator[CheckMessage]:
+    if not _is_model(service.Input):
+        yield _error(service, "its Input is no pydantic model", "Derive it from pydantic.BaseModel.", "E007")
+        return
+    fields = service.Input.model_fields
+    names = {*fields, *(field.alias for field in fields.values() if field.alias)}
+    for name in sorted(names & TAKEN_FIELDS):
+        hint = f"`run` has a parameter {name!r} of its own: give the field another name."
+        yield _error(service, f"its Input has a field {name!r}", hint, "E008")
+    yield from _describable(service, service.Input, "validation")
+
+
+def _output(service: BaseService) -> Iterator[CheckMessage]:
+    if service.Output is None:
+        return
+    if not _is_model(service.Output):
+        yield _error(service, "its Output is no pydantic model", "Derive it from pydantic.BaseModel.", "E007")
+        return
+    yield from _describable(service, service.Output, "serialization")
+
+
+def _describable(service: BaseService, model: type[BaseModel], mode: Any) -> Iterator[CheckMessage]:
+    try:
+        model.model_json_schema(mode=mode)
+    except PydanticUserError as error:
+        hint = "Use types that JSON can say; for a file in the input, quickscale_services.files.Upload."
+        yield _error(service, f"its {model.__name__} has no JSON schema: {error.message}", hint, "E009")
+
+
+def _is_model(given: object) -> bool:
+    return isinstance(given, type) and issubclass(given, BaseModel)
+
+
+def _error(service: BaseService, problem: str, hint: str, number: str) -> Error:
+    path = f"{type(service).__module__}.{type(service).__qualname__}"
+    return Error(f"The service {path} cannot run: {problem}.", hint=hint, obj=path, id=f"quickscale_services.{number}")

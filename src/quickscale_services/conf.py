@@ -1,0 +1,56 @@
+"""The settings of this app, read live and typed."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+from quickscale_credits.conf import SettingsDict
+from quickscale_services.rates import Rate
+
+
+class ServicesSettings(SettingsDict):
+    setting: ClassVar[str] = "QUICKSCALE_SERVICES"
+
+    @property
+    def AUTODISCOVER_MODULE(self) -> str:  # noqa: N802
+        """The module in which each app keeps its services."""
+        value = self.get("AUTODISCOVER_MODULE", "services")
+        if not isinstance(value, str) or not all(part.isidentifier() for part in value.split(".")):
+            raise ImproperlyConfigured(
+                f'{self.setting}["AUTODISCOVER_MODULE"] must be the name of a module inside an app, '
+                f"such as 'services', not {value!r}."
+            )
+        return value
+
+    @property
+    def MAX_CONCURRENT_RUNS(self) -> int | None:  # noqa: N802
+        """How many runs one account may have under way at once; None for any number."""
+        value = self.get("MAX_CONCURRENT_RUNS", None)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ImproperlyConfigured(
+                f'{self.setting}["MAX_CONCURRENT_RUNS"] must be a whole number above zero, or None, not {value!r}.'
+            )
+        return value
+
+    @property
+    def RATE_LIMIT(self) -> str | None:  # noqa: N802
+        """How many requests of one account the HTTP API answers, such as "600/minute"; None for any number."""
+        value = self.get("RATE_LIMIT", None)
+        if value is None:
+            return None
+        try:
+            Rate.parse(value)
+        except (TypeError, ValueError):
+            raise ImproperlyConfigured(
+                f'{self.setting}["RATE_LIMIT"] must read like "600/minute", not {value!r}.'
+            ) from None
+        return str(value)
+
+    @property
+    def REPLAY_WINDOW(self) -> timedelta:  # noqa: N802
+        """How long the output of a run with an idempotency key is kept for its replay."""
+        return self.timedelta("REPLAY_WINDOW", timedelta(hours=24))
+
+
+conf = ServicesSettings()

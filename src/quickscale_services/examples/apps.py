@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ExamplesConfig(AppConfig):
+    name = "quickscale_services.examples"
+    label = "quickscale_examples"
+    verbose_name = _("Example services")

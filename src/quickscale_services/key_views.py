@@ -1,0 +1,64 @@
+"""The pages on which an owner makes, rotates and revokes keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from quickscale_credits.owners import owner_required
+from quickscale_services.key_forms import KeyForm
+from quickscale_services.models import ApiKey
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@owner_required
+def keys(request: HttpRequest, owner: Model) -> HttpResponse:
+    form = KeyForm(request.POST or None)
+    if request.method != "POST":
+        return _page(request, owner, form)
+    if not form.is_valid():
+        return _page(request, owner, form, status=422)
+    return _shown_once(request, owner, ApiKey.objects.issue(owner, user=request.user, **form.given()))
+
+
+@never_cache
+@require_POST
+@owner_required
+def rotate(request: HttpRequest, owner: Model, public_id: str) -> HttpResponse:
+    key = get_object_or_404(ApiKey.objects.for_owner(owner), public_id=public_id)
+    try:
+        made = key.rotate()
+    except ValueError:
+        messages.error(request, _("This key works no more: make a new one."))
+        return redirect("quickscale_services:keys")
+    return _shown_once(request, owner, made)
+
+
+@require_POST
+@owner_required
+def revoke(request: HttpRequest, owner: Model, public_id: str) -> HttpResponse:
+    key = get_object_or_404(ApiKey.objects.for_owner(owner), public_id=public_id)
+    key.revoke()
+    messages.success(request, _("“%(name)s” is revoked: it is refused from now on.") % {"name": key.name})
+    return redirect("quickscale_services:keys")
+
+
+@sensitive_variables("made", "plain")
+def _shown_once(request: HttpRequest, owner: Model, made: tuple[ApiKey, str]) -> HttpResponse:
+    """In the answer itself: wherever it waited for a redirect, in a session or a cookie, it would be stored."""
+    key, plain = made
+    return _page(request, owner, KeyForm(), made=key, plain=plain)
+
+
+def _page(request: HttpRequest, owner: Model, form: KeyForm, *, status: int = 200, **made: Any) -> HttpResponse:
+    own = ApiKey.objects.for_owner(owner).select_related("account__owner", "user")
+    return render(request, "quickscale_services/keys.html", {"form": form, "keys": own, **made}, status=status)

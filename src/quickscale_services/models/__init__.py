@@ -1,0 +1,7 @@
+"""The rows of services."""
+
+from quickscale_services.models.keys import ApiKey
+from quickscale_services.models.runs import RunQuerySet, ServiceRun
+from quickscale_services.models.switches import Service
+
+__all__ = ["ApiKey", "RunQuerySet", "Service", "ServiceRun"]

@@ -1,0 +1,98 @@
+"""The record of each run."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from quickscale_credits.fields import CreditField, ExactCharField
+from quickscale_credits.models import CreditAccount, Hold, LedgerEntry
+from quickscale_services.fields import PayloadField
+from quickscale_services.models.keys import ApiKey
+
+
+class RunQuerySet(models.QuerySet["ServiceRun"]):
+    def for_owner(self, owner: models.Model) -> Self:
+        return self.filter(account__in=CreditAccount.objects.for_owner(owner))
+
+    def lost(self) -> Self:
+        """Runs whose time is over, though nobody has recorded their end: their process died or still hangs."""
+        return self.filter(status=self.model.Status.RUNNING, deadline__lte=timezone.now())
+
+
+class ServiceRun(models.Model):
+    """One run of a service. It is charged once, when it succeeds, and its `entry` says so."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
+        EXPIRED = "expired", _("Expired")
+        CANCELED = "canceled", _("Canceled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    service = models.CharField(_("service"), max_length=64)
+    account = models.ForeignKey(
+        CreditAccount, on_delete=models.PROTECT, related_name="runs", db_index=False, verbose_name=_("account")
+    )
+    actor = models.CharField(_("actor"), max_length=255, default="", blank=True)
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.RUNNING)
+    cost = CreditField(_("cost"), default=Decimal(0), help_text=_("What was charged."))
+    units = models.JSONField(_("units"), default=dict, blank=True)
+    error_code = models.CharField(_("error code"), max_length=64, default="", blank=True)
+    duration = models.DurationField(_("duration"), null=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+    deadline = models.DateTimeField(_("deadline"), null=True, help_text=_("A result that comes later is thrown away."))
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, null=True, related_name="run", verbose_name=_("hold"))
+    entry = models.OneToOneField(
+        LedgerEntry, on_delete=models.PROTECT, null=True, related_name="run", verbose_name=_("entry")
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.SET_NULL, null=True, related_name="runs", verbose_name=_("API key")
+    )
+    # Cleared when the run fails, so that the same key may try again.
+    idempotency_key = ExactCharField(_("idempotency key"), max_length=255, null=True)
+    fingerprint = models.CharField(max_length=64, default="", blank=True, editable=False)
+    input = PayloadField(_("input"), null=True)
+    output = PayloadField(_("output"), null=True)
+    replay_until = models.DateTimeField(
+        _("replay until"),
+        null=True,
+        db_index=True,
+        help_text=_("When the output is blanked that was kept for a replay."),
+    )
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("service run")
+        verbose_name_plural = _("service runs")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["account", "-created_at"], name="services_run_history"),
+            models.Index(fields=["service", "-created_at"], name="services_run_by_service"),
+            models.Index(fields=["status", "deadline"], name="services_run_lost"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "idempotency_key"], name="services_run_idempotency_key"),
+            models.CheckConstraint(
+                condition=Q(cost=0, entry__isnull=True) | Q(cost__gt=0, entry__isnull=False, status="succeeded"),
+                name="services_run_charged_only_on_success",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status not in {self.Status.QUEUED, self.Status.RUNNING}

@@ -1,0 +1,149 @@
+"""The only writer of runs. A run's row and its credits change in one transaction, or not at all.
+
+Everywhere the account is locked first and the run's row changed second, so that no two of these deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import transaction
+from django.dispatch import Signal
+from django.utils import timezone
+
+from quickscale_credits import ledger
+from quickscale_credits.exceptions import HoldClosed
+from quickscale_credits.ledger.accounts import open_account
+from quickscale_credits.ledger.locking import Tx, transact
+from quickscale_credits.models import Hold, LedgerEntry
+from quickscale_services import rates, schemas
+from quickscale_services.conf import conf
+from quickscale_services.models import ServiceRun
+from quickscale_services.signals import run_failed, run_succeeded
+
+if TYPE_CHECKING:
+    from quickscale_services.runner import Request
+
+T = TypeVar("T")
+Status = ServiceRun.Status
+
+# A result that comes at the last moment is still recorded while the hold lasts.
+GRACE = timedelta(minutes=1)
+
+
+class AlreadySettled(Exception):
+    """Somebody else has recorded the end of this run."""
+
+
+def begin(request: Request, price: Decimal, rate_limit: str) -> ServiceRun:
+    """Hold and record, in one transaction.
+
+    Raises `InsufficientCredits`, `SpendingLimitExceeded`, `RateLimited`, and `IntegrityError` for a key in use.
+    """
+    return _transacted(partial(_begin, request, price, rate_limit))
+
+
+def _begin(request: Request, price: Decimal, rate_limit: str) -> ServiceRun:
+    run = _new_run(request)
+    if price:
+        run.hold = ledger.hold(
+            request.owner,
+            price,
+            reason=run.service,
+            reference=str(run.pk),
+            expires_in=request.service.time_limit + GRACE,
+            actor=request.actor,
+        )
+    run.account_id = run.hold.account_id if run.hold else open_account(request.owner).pk
+    if rate_limit:
+        rates.require(rate_limit, run)
+    if conf.MAX_CONCURRENT_RUNS:
+        rates.require_room(conf.MAX_CONCURRENT_RUNS, run)
+    run.save(force_insert=True)
+    return run
+
+
+def _new_run(request: Request) -> ServiceRun:
+    now = timezone.now()
+    return ServiceRun(
+        service=request.service.name,
+        api_key=request.api_key,
+        actor="" if request.actor is None else str(getattr(request.actor, "pk", request.actor)),
+        status=Status.RUNNING,
+        created_at=now,
+        started_at=now,
+        deadline=now + request.service.time_limit,
+        idempotency_key=request.key,
+        fingerprint=request.fingerprint,
+        input=schemas.plain(request.data) if request.service.keep_payloads else None,
+    )
+
+
+def succeed(run: ServiceRun, cost: Decimal, output: Any, *, keep_output: bool) -> None:
+    """Capture and record, in one transaction. Raises `AlreadySettled` if the sweep was there first."""
+    changes: dict[str, Any] = {"status": Status.SUCCEEDED, "cost": cost}
+    if keep_output or run.idempotency_key:
+        changes["output"] = output
+    if run.idempotency_key and not keep_output:
+        changes["replay_until"] = timezone.now() + conf.REPLAY_WINDOW
+
+    def work() -> None:
+        if run.hold:
+            changes["entry"] = _capture(run.hold, cost)
+        _settle(run, run_succeeded, changes)
+
+    _transacted(work)
+
+
+def _capture(hold: Hold, cost: Decimal) -> LedgerEntry | None:
+    try:
+        return ledger.capture(hold, cost)
+    except HoldClosed as error:
+        raise AlreadySettled from error
+
+
+def fail(run: ServiceRun, error_code: str, status: Status = Status.FAILED) -> bool:
+    """Release and record, in one transaction, and free the key. False if the run had ended already."""
+    changes = {"status": status, "error_code": error_code, "idempotency_key": None}
+
+    def work() -> None:
+        if run.hold:
+            ledger.release(run.hold)
+        _settle(run, run_failed, changes)
+
+    try:
+        _transacted(work)
+    except (AlreadySettled, HoldClosed):
+        return False
+    return True
+
+
+def expire(run: ServiceRun) -> bool:
+    """Settle a run whose time is over and whose process has not done so."""
+    return fail(run, "service_lost", Status.EXPIRED)
+
+
+def _settle(run: ServiceRun, signal: Signal, changes: dict[str, Any]) -> None:
+    now = timezone.now()
+    changes = changes | {"finished_at": now, "duration": max(now - (run.started_at or now), timedelta(0))}
+    running = ServiceRun.objects.filter(pk=run.pk, status=Status.RUNNING)
+    if not running.update(**changes):
+        raise AlreadySettled
+    for name, value in changes.items():
+        setattr(run, name, value)
+    transaction.on_commit(partial(signal.send_robust, sender=ServiceRun, run=run))
+
+
+def _transacted(work: Callable[[], T]) -> T:
+    """In a transaction of our own, tried again after a deadlock; in a test case's, under a savepoint."""
+
+    def step(tx: Tx) -> T:
+        with transaction.atomic(using=tx.using) if tx.nested else nullcontext():
+            return work()
+
+    return transact(step)

@@ -1,0 +1,240 @@
+"""The choreography of one run: validate, price, hold, execute, capture or release, record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+from pydantic import BaseModel
+
+from quickscale_credits.amounts import from_micro, to_micro
+from quickscale_credits.exceptions import CaptureExceedsHold, InsufficientCredits, InvalidAmount, SpendingLimitExceeded
+from quickscale_credits.ledger.holding import refuse_open_transaction
+from quickscale_credits.ledger.requests import checked_key
+from quickscale_credits.models import CreditAccount
+from quickscale_services import records, schemas
+from quickscale_services.base import ServiceResult
+from quickscale_services.context import Context, FixedCharge
+from quickscale_services.exceptions import (
+    ChargeExceedsHold,
+    InvalidInput,
+    RunError,
+    RunInProgress,
+    ServiceDisabled,
+    ServiceFailed,
+    ServiceForbidden,
+    ServiceTimeout,
+)
+from quickscale_services.executing import execute
+from quickscale_services.replays import first_result
+from quickscale_services.switches import switch_of
+
+if TYPE_CHECKING:
+    from quickscale_services.base import BaseService
+    from quickscale_services.models import ApiKey, Service, ServiceRun
+
+logger = logging.getLogger("quickscale_services")
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    service: BaseService
+    owner: Any
+    actor: Any
+    data: BaseModel
+    key: str | None
+    fingerprint: str
+    api_key: ApiKey | None = None
+
+    @property
+    def payer(self) -> Any:
+        """The owner, also where an account stands for them; None if they were erased."""
+        return self.owner.owner if isinstance(self.owner, CreditAccount) else self.owner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """A run whose credits are held, and which has to be ended."""
+
+    request: Request
+    run: ServiceRun
+    context: Context
+
+
+def estimate(service: BaseService, given: dict[str, Any]) -> Decimal:
+    return _price(service, schemas.validate(service, given), switch_of(service.name))
+
+
+def run(
+    service: BaseService,
+    owner: Any,
+    given: dict[str, Any],
+    *,
+    actor: Any = None,
+    idempotency_key: str | None = None,
+    api_key: ApiKey | None = None,
+) -> ServiceResult:
+    started = begin(service, owner, given, actor=actor, idempotency_key=idempotency_key, api_key=api_key)
+    return started if isinstance(started, ServiceResult) else _carry_out(started)
+
+
+def begin(
+    service: BaseService,
+    owner: Any,
+    given: dict[str, Any],
+    *,
+    actor: Any = None,
+    idempotency_key: str | None = None,
+    api_key: ApiKey | None = None,
+) -> Started | ServiceResult:
+    """Up to the commit of the hold. Whoever calls this must `succeed` or `fail` afterwards."""
+    refuse_open_transaction(f"{type(service).__name__}.run")
+    key = checked_key(idempotency_key)
+    data = schemas.validate(service, given)
+    fingerprint = schemas.fingerprint(service, data) if key else ""
+    return _begin(
+        Request(
+            service=service,
+            owner=owner,
+            actor=actor,
+            data=data,
+            key=key,
+            fingerprint=fingerprint,
+            api_key=api_key,
+        )
+    )
+
+
+def _begin(request: Request) -> Started | ServiceResult:
+    if first := first_result(request):
+        return first
+    switch = switch_of(request.service.name)
+    _require_permission(request, switch)
+    price = _price(request.service, request.data, switch)
+    run = _record_begin(request, price, switch)
+    if isinstance(run, ServiceResult):
+        return run
+    return Started(request=request, run=run, context=_context(request, run, price, switch))
+
+
+def _require_permission(request: Request, switch: Service) -> None:
+    if not switch.is_active:
+        raise ServiceDisabled(_("“%(service)s” is switched off at the moment.") % {"service": request.service})
+    if not request.service.allows(request.payer, request.actor):
+        raise ServiceForbidden(_("You may not run “%(service)s”.") % {"service": request.service})
+
+
+def _price(service: BaseService, data: BaseModel, switch: Service) -> Decimal:
+    override: Decimal | None = switch.cost_override
+    if override is not None:
+        return override
+    try:
+        return _not_negative(from_micro(to_micro(service.get_cost(data))))
+    except InvalidInput:
+        raise
+    except Exception as error:  # a service's own code, which may raise anything
+        message = _("“%(service)s” could not tell its price; nothing was charged.") % {"service": service}
+        raise ServiceFailed(message) from error
+
+
+def _not_negative(price: Decimal) -> Decimal:
+    if price < 0:
+        raise InvalidAmount(f"get_cost must say 0 or more, not {price}.")
+    return price
+
+
+def _record_begin(request: Request, price: Decimal, switch: Service) -> ServiceRun | ServiceResult:
+    """The new run; or the first result, where another caller with the same key was faster."""
+    for _attempt in range(ATTEMPTS):
+        try:
+            return records.begin(request, price, switch.rate_limit)
+        except (InsufficientCredits, SpendingLimitExceeded):
+            # The credits that are missing may be held for the first run with this key.
+            if first := first_result(request):
+                return first
+            raise
+        except IntegrityError:
+            if request.key is None:
+                raise
+            if first := first_result(request):
+                return first
+            # The run that had the key failed just now, and has freed it.
+    raise RunInProgress(_("Other runs with this idempotency key begin and fail: try again later."))
+
+
+def _context(request: Request, run: ServiceRun, price: Decimal, switch: Service) -> Context:
+    kind = Context if switch.cost_override is None else FixedCharge
+    deadline = cast(datetime, run.deadline)
+    return kind(owner=request.payer, actor=request.actor, run=run, deadline=deadline, held=price)
+
+
+def _carry_out(started: Started) -> ServiceResult:
+    try:
+        given = execute(started.request.service, started.request.data, started.context)
+        output, kept = fit(started, given)
+    except BaseException as error:
+        told = fail(started, error)
+        if told is error:
+            raise
+        raise told from error
+    return succeed(started, output, kept)
+
+
+def fit(started: Started, given: Any) -> tuple[Any, Any]:
+    """The output, and as JSON keeps it. Raises `ServiceTimeout` if it comes too late, and whatever does not fit."""
+    output = schemas.fit(started.request.service, given)
+    started.context.check()
+    return output, schemas.plain(output)
+
+
+def succeed(started: Started, output: Any, kept: Any) -> ServiceResult:
+    context, run = started.context, started.run
+    cost = context.held if context.charged is None else context.charged
+    _record_success(started.request.service, run, cost, kept)
+    return ServiceResult(output=output, cost=run.cost, run=run)
+
+
+def _record_success(service: BaseService, run: ServiceRun, cost: Decimal, output: Any) -> None:
+    try:
+        records.succeed(run, cost, output, keep_output=service.keep_payloads)
+    except records.AlreadySettled as error:
+        raise ServiceTimeout(_("There was no result in time; nothing was charged."), run) from error
+    except BaseException:
+        # If the commit itself was cut off, the run may have succeeded, and then this changes nothing.
+        records.fail(run, "interrupted")
+        raise
+
+
+def fail(started: Started, error: BaseException) -> BaseException:
+    """Gives back what the caller is to be told. Credits come back at once for a KeyboardInterrupt, too."""
+    service, run = started.request.service, started.run
+    told = _told(service, run, error)
+    records.fail(run, _code(told))
+    # What somebody sent is their mistake, not one to look for in the log.
+    logger.warning("Run %s of %s failed.", run.pk, service.name, exc_info=not isinstance(error, InvalidInput) and error)
+    return told
+
+
+def _told(service: BaseService, run: ServiceRun, error: BaseException) -> BaseException:
+    """What the caller of `run` is told. A message that the service chose is kept."""
+    if isinstance(error, InvalidInput) or not isinstance(error, Exception):
+        return error
+    if isinstance(error, ServiceTimeout) and error.run in (None, run):
+        error.run = run
+        return error
+    own = error.message if isinstance(error, RunError) and error.run is None else ""
+    message = own or _("“%(service)s” failed; nothing was charged.") % {"service": service}
+    kind = ChargeExceedsHold if isinstance(error, CaptureExceedsHold) else ServiceFailed
+    return kind(message, run)
+
+
+def _code(error: BaseException) -> str:
+    codes = {ServiceTimeout: "service_timeout", ServiceFailed: "service_failed", InvalidInput: "invalid_input"}
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), "interrupted")

@@ -1,0 +1,66 @@
+"""Between what a caller passes and a service's `Input` and `Output`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json, to_json, to_jsonable_python
+
+from quickscale_services.exceptions import InvalidInput
+from quickscale_services.files import Upload
+
+if TYPE_CHECKING:
+    from quickscale_services.base import BaseService
+
+
+class NoInput(BaseModel):
+    """The `Input` of a service that takes none."""
+
+
+def validate(service: BaseService, given: dict[str, Any]) -> BaseModel:
+    """The `Input`. Unknown fields are refused at every depth, whatever the model says."""
+    try:
+        return service.Input.model_validate(given, extra="forbid")
+    except ValidationError as error:
+        raise InvalidInput(
+            error.errors(include_url=False, include_context=False, include_input=False)  # type: ignore[arg-type]
+        ) from None
+
+
+def fingerprint(service: BaseService, data: BaseModel) -> str:
+    """Alike for the same request only. What the caller left to a default is no part of it."""
+    request = [service.name, data.model_dump(exclude_unset=True)]
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=_digestible).encode()).hexdigest()
+
+
+def fit(service: BaseService, given: Any) -> Any:
+    """What `execute` gave as an `Output`; without one, as JSON would bring it back."""
+    if service.Output is None:
+        return plain(given)
+    return service.Output.model_validate(given)
+
+
+def plain(value: Any) -> Any:
+    """As JSON would bring it back: what a run keeps."""
+    return from_json(value.model_dump_json() if isinstance(value, BaseModel) else to_json(value))
+
+
+def load(service: BaseService, kept: Any) -> Any:
+    """The kept output; None if the service's `Output` has changed since and it no longer fits."""
+    if service.Output is None:
+        return kept
+    try:
+        return service.Output.model_validate_json(to_json(kept))
+    except ValidationError:
+        return None
+
+
+def _digestible(value: Any) -> Any:
+    if isinstance(value, Upload):
+        return [value.name, value.content_type, value.sha256]
+    if isinstance(value, set | frozenset):
+        return sorted((_digestible(item) for item in value), key=repr)
+    return to_jsonable_python(value, bytes_mode="base64")

@@ -1,0 +1,138 @@
+"""The pages on which people choose, use and look back at services."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.db.models import Model, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from quickscale_credits import ledger
+from quickscale_credits.owners import owner_for, owner_required
+from quickscale_services import schemas
+from quickscale_services.base import BaseService
+from quickscale_services.exceptions import InvalidInput, RunInProgress, UnknownService
+from quickscale_services.forms import ServiceForm
+from quickscale_services.models import Service, ServiceRun
+from quickscale_services.presentation import shown
+from quickscale_services.prices import fixed_price, price_label
+from quickscale_services.problems import ERRORS, problem
+from quickscale_services.registry import registry
+from quickscale_services.switches import switch_of
+
+RUNS_ON_A_PAGE = 50
+
+
+@require_safe
+def services(request: HttpRequest) -> HttpResponse:
+    switches = {switch.name: switch for switch in Service.objects.all()}
+    offered = [
+        (service, price_label(service, switch))
+        for service in registry.values()
+        if (switch := switches.get(service.name, Service(name=service.name))).is_active
+    ]
+    return render(request, "quickscale_services/services.html", {"services": offered})
+
+
+@transaction.non_atomic_requests  # a run commits its hold before it executes
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def service(request: HttpRequest, name: str) -> HttpResponseBase:
+    try:
+        chosen = registry[name]
+    except UnknownService as error:
+        raise Http404(str(error)) from None
+    if request.method == "POST":
+        return _sent(request, chosen)
+    return _page(request, owner_for(request), ServiceForm(chosen))
+
+
+@require_safe
+@owner_required
+def runs(request: HttpRequest, owner: Model) -> HttpResponse:
+    found = ServiceRun.objects.for_owner(owner).order_by("-created_at", "-id")
+    before = _uuid(request.GET.get("before"))
+    if before and (last := found.filter(pk=before).first()):
+        found = found.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.pk))
+    page = list(found[: RUNS_ON_A_PAGE + 1])
+    context = {"runs": page[:RUNS_ON_A_PAGE], "has_more": len(page) > RUNS_ON_A_PAGE}
+    return render(request, "quickscale_services/runs.html", context)
+
+
+@require_safe
+@owner_required
+def run(request: HttpRequest, owner: Model, run_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(ServiceRun.objects.for_owner(owner), pk=run_id)
+    return render(request, "quickscale_services/run.html", _recorded(found))
+
+
+@owner_required
+def _sent(request: HttpRequest, owner: Model, service: BaseService) -> HttpResponse:
+    form = ServiceForm(service, request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(request, owner, form, problem=problem(InvalidInput([])))
+    try:
+        return _page(request, owner, form, **_done(request, owner, form))
+    except RunInProgress as error:
+        # With the same id, sending the form again asks for the same run.
+        return _page(request, owner, form, problem=problem(error), form_id=request.POST.get("form_id"))
+    except ERRORS as error:
+        if isinstance(error, InvalidInput):
+            form.show(error)
+        return _page(request, owner, form, problem=problem(error))
+
+
+def _done(request: HttpRequest, owner: Model, form: ServiceForm) -> dict[str, Any]:
+    if "estimate" in request.POST:
+        return {"estimate": form.service.estimate(**form.given())}
+    result = form.service.run(owner, actor=request.user, idempotency_key=form.idempotency_key(), **form.given())
+    return {"result": result, "output": result.output, "shown": shown(result.output)}
+
+
+def _page(request: HttpRequest, owner: Model | None, form: ServiceForm, **outcome: Any) -> HttpResponse:
+    """The whole page; for htmx only the part that has changed."""
+    service, switch = form.service, switch_of(form.service.name)
+    is_part = request.headers.get("HX-Request") == "true"
+    template = "quickscale_services/_service.html" if is_part else "quickscale_services/service.html"
+    context = {
+        "service": service,
+        "form": form,
+        "price": price_label(service, switch),
+        "fixed_price": fixed_price(service, switch),
+        "is_active": switch.is_active,
+        "is_part": is_part,
+        "owner": owner,
+        "login_url": redirect_to_login(request.path).url,
+        "form_id": form.new_id(),
+        "balance": None if owner is None else ledger.balance(owner),
+        **outcome,
+    }
+    response = render(request, template, context, status=outcome["problem"].status if "problem" in outcome else 200)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _recorded(run: ServiceRun) -> dict[str, Any]:
+    service = registry.get(run.service)
+    output = run.output if service is None or run.output is None else schemas.load(service, run.output)
+    return {
+        "run": run,
+        "service": service,
+        "template": service.result_template if service else BaseService.result_template,
+        "output": output,
+        "shown": shown(output),
+    }
+
+
+def _uuid(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text or "")
+    except ValueError:
+        return None
