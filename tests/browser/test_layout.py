@@ -1,0 +1,88 @@
+"""Nothing sticks out and nothing overlaps, on a desk and on a phone; screenshots go to the ignored folder."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import SCREENSHOTS
+from tests.browser.people import ADMIN, CUSTOMER, log_in
+
+FAULTS = (Path(__file__).parent / "layout.js").read_text()
+WIDTHS = {"desktop": 1280, "phone": 360}
+
+PUBLIC = [
+    "/",
+    "/services/",
+    "/services/text-summary/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/mailbox/",
+    "/nowhere/",
+    "/api/docs",
+]
+PRIVATE = [
+    "/",
+    "/dashboard/",
+    "/credits/",
+    "/credits/?kind=expiry&since=2020-01-01",
+    "/services/",
+    "/services/text-summary/",
+    "/services/picture-details/",
+    "/services/csv-check/",
+    "/services/runs/",
+    "/services/keys/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/logout/",
+]
+
+
+@pytest.fixture(params=WIDTHS)
+def device(request):
+    return request.param
+
+
+def survey(page, address, device, *, who):
+    """The page's faults, after a picture of it was taken."""
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    name = re.sub(r"\W+", "-", address.strip("/").partition("?")[0]) or "home"
+    page.screenshot(path=SCREENSHOTS / device / f"{who}-{name}.png", full_page=True)
+    return [f"{address}: {fault}" for fault in page.evaluate(FAULTS)]
+
+
+def test_pages_for_everybody_fit(open_page, device):
+    page = open_page(width=WIDTHS[device])
+    assert [fault for address in PUBLIC for fault in survey(page, address, device, who="visitor")] == []
+
+
+def test_pages_for_customers_fit(open_page, device):
+    page = open_page(width=WIDTHS[device])
+    log_in(page, CUSTOMER)
+    assert [fault for address in PRIVATE for fault in survey(page, address, device, who="customer")] == []
+
+
+def test_pages_fit_in_the_dark(open_page, device):
+    page = open_page(width=WIDTHS[device], color_scheme="dark")
+    log_in(page, CUSTOMER)
+    pages = ["/", "/dashboard/", "/credits/", "/services/text-summary/"]
+    assert [fault for address in pages for fault in survey(page, address, device, who="dark")] == []
+
+
+def test_pages_fit_without_scripts(open_page, device):
+    page = open_page(width=WIDTHS[device], java_script_enabled=False)
+    log_in(page, CUSTOMER)
+    page.goto("/dashboard/")
+    page.screenshot(path=SCREENSHOTS / device / "no-scripts-dashboard.png", full_page=True)
+    assert page.get_by_role("navigation").get_by_role("link", name="Runs").is_visible()
+
+
+def test_the_admin_opens_under_the_same_policy(open_page):
+    page = open_page()
+    log_in(page, ADMIN)
+    for model in ["creditaccount", "ledgerentry", "creditgrant", "hold", "spendinglimit"]:
+        page.goto(f"/admin/quickscale_credits/{model}/")
+        page.screenshot(path=SCREENSHOTS / "desktop" / f"admin-{model}.png")
+        assert page.get_by_role("heading", level=1).is_visible()

@@ -1,0 +1,161 @@
+"""Rollups equal what anybody would get who adds the entries up, however often, late or at once they are made."""
+
+from collections import Counter
+from datetime import UTC, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from quickscale_credits import ledger
+from quickscale_credits.analytics import rollups
+from quickscale_credits.ledger import expiring
+from quickscale_credits.models import LedgerEntry, UsageRollup
+from quickscale_credits.testing import fund
+from tests.credits.commands import run
+from tests.credits.crowds import owners, owners_with_due_credits
+from tests.stories.threads import at_once
+
+pytestmark = pytest.mark.mariadb
+committed = pytest.mark.django_db(transaction=True)
+LATER = timedelta(minutes=10)
+
+
+def rolled_up():
+    rows = UsageRollup.objects.all()
+    return {(row.day, row.kind, row.credit_type, row.reason): (row.count, row.amount) for row in rows}
+
+
+def added_up():
+    """The same in plain Python: an entry counts once for each grant that it touched."""
+    counts, amounts = Counter(), Counter()
+    for entry in LedgerEntry.objects.prefetch_related("allocations__grant").select_related("grant"):
+        sign = 1 if entry.amount > 0 else -1
+        parts = [(part.grant, sign * part.amount) for part in entry.allocations.all()] or [(entry.grant, entry.amount)]
+        for grant, amount in parts:
+            key = (entry.created_at.astimezone(UTC).date(), entry.kind, grant.credit_type, entry.reason)
+            counts[key] += 1
+            amounts[key] += amount
+    return {key: (counts[key], amounts[key]) for key in counts}
+
+
+def months_of_business(clock):
+    """Grants of all types, spends over several of them, corrections, expiries: over three days."""
+    ada, bob = owners(2)
+    for _ in range(3):
+        for owner in (ada, bob):
+            fund(owner, "10.000001", credit_type="promotional", expires_at=timezone.now() + timedelta(days=1))
+            bought = fund(owner, 20, reason="pack").grant
+            spend = ledger.spend(owner, 15, reason="page")
+            ledger.spend(owner, "0.5", reason="image")
+            ledger.reverse(spend, 12, reason="complaint")
+        ledger.transfer(ada, bob, 3, reason="gift")
+        ledger.revoke(bought, reason="refund")
+        clock.shift(timedelta(hours=25))
+        ledger.expire()
+    clock.shift(LATER)
+
+
+def test_rollups_equal_an_independent_sum(db, clock):
+    months_of_business(clock)
+    run("rollup_usage")
+    assert rolled_up() == added_up()
+    assert {kind for _, kind, _, _ in rolled_up()} > {"grant", "spend", "reversal", "revocation", "expiry"}
+
+
+def test_an_entry_of_two_grants_counts_for_both_types(user, clock):
+    fund(user, 3, credit_type="promotional")
+    fund(user, 10)
+    ledger.spend(user, 5, reason="page")
+    clock.shift(LATER)
+    run("rollup_usage")
+    spent = {key[2]: value for key, value in rolled_up().items() if key[1] == "spend"}
+    assert spent == {"promotional": (1, Decimal(-3)), "pay_as_you_go": (1, Decimal(-2))}
+
+
+def test_a_second_run_counts_only_what_came_since(user, clock):
+    fund(user, 10)
+    clock.shift(LATER)
+    assert run("rollup_usage") == "1 entries added up.\n"
+    assert run("rollup_usage") == "0 entries added up.\n"
+    ledger.spend(user, 4, reason="page")
+    clock.shift(LATER)
+    run("rollup_usage")
+    assert rolled_up() == added_up()
+
+
+def test_pages_add_up_to_the_whole(db, clock, monkeypatch):
+    monkeypatch.setattr(rollups, "PAGE", 4)
+    months_of_business(clock)
+    run("rollup_usage")
+    assert rolled_up() == added_up()
+
+
+def test_the_youngest_entries_wait_for_those_that_may_still_be_committed_before_them(user, clock):
+    fund(user, 10)
+    clock.shift(LATER)
+    ledger.spend(user, 4, reason="page")
+    run("rollup_usage")
+    assert [key[1] for key in rolled_up()] == ["grant"]
+    clock.shift(rollups.LAG)
+    run("rollup_usage")
+    assert rolled_up() == added_up()
+
+
+def test_an_entry_booked_as_of_an_earlier_time_does_not_pull_younger_ones_with_it(db, clock):
+    due, busy = owners(2)
+    fund(due, 10, expires_at=timezone.now() + LATER)
+    fund(busy, 10)
+    clock.shift(2 * LATER)
+    ledger.spend(busy, 4, reason="page")
+    ledger.expire(now=timezone.now() - LATER)
+    run("rollup_usage")
+    assert {key[1] for key in rolled_up()} == {"grant"}
+
+
+def test_an_entry_booked_ahead_of_time_holds_nothing_up(db, clock):
+    due, busy = owners(2)
+    fund(due, 10, expires_at=timezone.now() + timedelta(days=30))
+    ledger.expire(now=timezone.now() + timedelta(days=31))
+    fund(busy, 10)
+    clock.shift(LATER)
+    run("rollup_usage")
+    assert rolled_up() == added_up()
+
+
+def test_what_a_long_sweep_books_is_as_young_as_it_is(db, clock, monkeypatch):
+    monkeypatch.setattr(expiring, "PAGE", 1)
+    owners_with_due_credits(2)
+    sweep = expiring.expire_each()
+    next(sweep)
+    clock.shift(LATER)
+    next(sweep)
+    first, second = LedgerEntry.objects.filter(kind="expiry").order_by("pk")
+    assert second.created_at - first.created_at == LATER
+
+
+def test_rebuilding_gives_the_same_again(db, clock):
+    months_of_business(clock)
+    run("rollup_usage")
+    UsageRollup.objects.filter(kind="spend").update(count=1000)
+    run("rollup_usage", "--rebuild")
+    assert rolled_up() == added_up()
+
+
+@committed
+def test_two_at_once_count_every_entry_once(db, monkeypatch, clock):
+    monkeypatch.setattr(rollups, "PAGE", 2)
+    months_of_business(clock)
+    counts = at_once(4, lambda: sum(rollups.roll_up()))
+    assert rolled_up() == added_up()
+    assert sum(counts) == LedgerEntry.objects.count()
+
+
+@committed
+def test_rebuilding_while_another_rolls_up_counts_every_entry_once(db, monkeypatch, clock):
+    monkeypatch.setattr(rollups, "PAGE", 2)
+    months_of_business(clock)
+    turns = iter([rollups.roll_up, rollups.rebuild, rollups.roll_up, rollups.rebuild])
+    answers = at_once(4, lambda: sum(next(turns)()))
+    assert all(isinstance(answer, int) for answer in answers), answers
+    assert rolled_up() == added_up()

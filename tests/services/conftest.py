@@ -1,0 +1,53 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from quickscale_services.models import ApiKey
+from quickscale_services.testing import register_temporarily
+from tests.services.samples import CountWords, FreeWords, Metered, Priced
+
+
+@pytest.fixture(autouse=True)
+def samples():
+    CountWords.executed.clear()
+    with register_temporarily(CountWords, FreeWords, Metered, Priced):
+        yield
+
+
+class Program:
+    """Calls the API with a key: `program.post("services/count-words/run", {"text": "one"})`."""
+
+    def __init__(self, plain_key: str) -> None:
+        self.client = Client(enforce_csrf_checks=True)
+        self.plain_key = plain_key
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.client.get(f"/api/{path}", headers=self.with_key(headers))
+
+    def post(self, path: str, body: Any, **headers: str) -> Any:
+        return self.client.post(f"/api/{path}", body, content_type="application/json", headers=self.with_key(headers))
+
+    def upload(self, path: str, form: dict[str, Any]) -> Any:
+        return self.client.post(f"/api/{path}", form, headers=self.with_key({}))
+
+    def with_key(self, headers: dict[str, str]) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return {"Authorization": f"Bearer {self.plain_key}"} | named
+
+
+@pytest.fixture
+def program_of() -> Callable[..., Program]:
+    """`program_of(owner, "credits:read")` is a program whose key has these scopes; all of them, if none are named."""
+
+    def make(owner: Any, *scopes: str, **issued: Any) -> Program:
+        given = scopes or ("services:run", "credits:read")
+        return Program(ApiKey.objects.issue(owner, name="program", scopes=given, **issued)[1])
+
+    return make
+
+
+@pytest.fixture
+def program(user: Any, program_of: Callable[..., Program]) -> Program:
+    return program_of(user, user=user)

@@ -1,0 +1,87 @@
+from datetime import timedelta
+from threading import Condition as Lock
+
+import pytest
+from django.core.checks import run_checks
+from pydantic import BaseModel, Field
+
+from quickscale_services.checks import check_service, check_settings
+from tests.services.samples import CountWords, Doing, doing
+
+
+def problems(**attributes):
+    return [message.id.removeprefix("quickscale_services.") for message in check_service(doing(None, **attributes))]
+
+
+def test_a_sound_service_has_no_problems():
+    assert list(check_service(CountWords())) == []
+    assert [message for message in run_checks(databases=[]) if message.id.startswith("quickscale_services")] == []
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "two words", "a/b", "über", "9lives", "x" * 65, None, "runs"])
+def test_a_name_must_be_a_slug(name):
+    assert problems(name=name) == ["E003"]
+
+
+@pytest.mark.parametrize("cost", [1.5, True, -1, "1,5", "0.0000001", None, "NaN"])
+def test_a_cost_must_be_an_amount(cost):
+    assert problems(cost=cost) == ["E004"]
+
+
+def test_a_cost_is_no_matter_where_get_cost_is_written():
+    assert problems(cost=1.5, get_cost=lambda self, data: 1) == []
+
+
+@pytest.mark.parametrize("timeout", [0, -1, None, "60", timedelta(0), float("nan"), float("inf")])
+def test_a_timeout_must_be_a_time(timeout):
+    assert problems(timeout=timeout) == ["E005"]
+
+
+def test_a_service_must_have_something_to_execute():
+    missing = type("Missing", (Doing,), {"execute": Doing.__mro__[1].execute})()
+    assert [message.id for message in check_service(missing)] == ["quickscale_services.E006"]
+
+
+def test_input_and_output_must_be_models():
+    assert problems(Input=dict) == ["E007"]
+    assert problems(Output=dict) == ["E007"]
+
+
+@pytest.mark.parametrize("field", ["owner", "actor", "idempotency_key"])
+def test_the_input_may_not_take_the_names_that_run_takes(field):
+    by_name = type("Input", (BaseModel,), {"__annotations__": {field: str}})
+    by_alias = type("Input", (BaseModel,), {"__annotations__": {"other": str}, "other": Field(alias=field)})
+    assert problems(Input=by_name) == ["E008"]
+    assert problems(Input=by_alias) == ["E008"]
+
+
+def test_what_json_cannot_say_is_no_input():
+    class Odd(BaseModel):
+        model_config = {"arbitrary_types_allowed": True}
+        lock: Lock
+
+    assert problems(Input=Odd) == ["E009"]
+
+
+def test_a_misspelled_setting_is_a_warning_that_suggests_the_right_one(settings):
+    settings.QUICKSCALE_SERVICES = {"REPLAY_WINDWO": timedelta(hours=1)}
+    (warning,) = check_settings()
+    assert warning.id == "quickscale_services.W001"
+    assert "REPLAY_WINDOW" in warning.hint
+
+
+def test_a_setting_that_cannot_be_used_is_an_error(settings):
+    settings.QUICKSCALE_SERVICES = {"REPLAY_WINDOW": 24, "AUTODISCOVER_MODULE": "no module"}
+    assert [message.id for message in check_settings()] == ["quickscale_services.E002"] * 2
+
+
+@pytest.mark.parametrize("limit", ["60", "0/minute", "60/fortnight", 60, ""])
+def test_a_rate_that_reads_otherwise_is_an_error(settings, limit):
+    settings.QUICKSCALE_SERVICES = {"RATE_LIMIT": limit}
+    assert [message.id for message in check_settings()] == ["quickscale_services.E002"]
+
+
+@pytest.mark.parametrize("most", [0, -1, "10", True, 1.5])
+def test_a_number_of_runs_at_once_that_is_none_is_an_error(settings, most):
+    settings.QUICKSCALE_SERVICES = {"MAX_CONCURRENT_RUNS": most}
+    assert [message.id for message in check_settings()] == ["quickscale_services.E002"]

@@ -1,0 +1,1 @@
+"""Acceptance stories, each told through the public API alone."""

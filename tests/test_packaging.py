@@ -1,0 +1,181 @@
+"""What is published: the wheel and the sdist hold what a host needs, and install where nothing else is."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+from tests.parts import ROOT
+
+pytestmark = pytest.mark.once
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+APPS = ["quickscale_credits", "quickscale_services"]
+
+SETTINGS = """
+from pathlib import Path
+SECRET_KEY = "only for this test"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", {apps}]
+DATABASES = {{
+    "default": {{
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": Path(__file__).with_name("db.sqlite3"),
+        "OPTIONS": {{"transaction_mode": "IMMEDIATE"}},
+    }}
+}}
+"""
+
+CREDITS_ALONE = """
+from importlib.util import find_spec
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from quickscale_credits import ledger
+call_command("check", fail_level="ERROR")
+call_command("migrate", verbosity=0)
+ada = User.objects.create_user("ada")
+ledger.grant(ada, 100)
+ledger.spend(ada, "0.25", reason="test")
+print(ledger.balance(ada).total, find_spec("pydantic"), find_spec("quickscale_credits").origin)
+"""
+
+
+SHOP = """
+import pydantic
+from quickscale_services import BaseService, register_service
+
+@register_service
+class Shout(BaseService):
+    name = "shout"
+    title = "Shout"
+    cost = 2
+
+    class Input(pydantic.BaseModel):
+        text: str
+
+    class Output(pydantic.BaseModel):
+        text: str
+
+    def execute(self, data, context):
+        return self.Output(text=data.text.upper())
+"""
+
+SERVICES_WITHOUT_BILLING = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from quickscale_credits import ledger
+from quickscale_services import registry
+call_command("check", fail_level="ERROR")
+call_command("migrate", verbosity=0)
+ada = User.objects.create_user("ada")
+ledger.grant(ada, 100)
+print(registry["shout"].run(ada, text="hello").output.text, ledger.balance(ada).total)
+"""
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory) -> Path:
+    """Built from the sdist, as an index gets it: what the sdist forgets is missing from the wheel too."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist) -> Path:
+    (wheel,) = dist.glob("django_quickscale-*-py3-none-any.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def published(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
+    files = [path for path in (ROOT / "src").glob("quickscale_*/**/*") if path.is_file()]
+    source = {str(file.relative_to(ROOT / "src")) for file in files if "__pycache__" not in file.parts}
+    assert published(wheel) == source
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("part", ["py.typed", "migrations/0001_", "templates/", "management/commands/"])
+def test_an_app_is_published_with_its(part, app, wheel):
+    assert any(name.startswith(f"{app}/{part}") for name in published(wheel))
+
+
+def test_the_sdist_holds_the_source_and_what_one_reads_first(dist):
+    (sdist,) = dist.glob("django_quickscale-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2].partition("/")[0] for name in archive.getnames()}
+    made = {"", "PKG-INFO", ".gitignore"}
+    assert inside - made == {"src", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
+
+
+def test_the_metadata_says_what_is_needed(metadata):
+    assert metadata["Name"] == "django-quickscale"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["License-Expression"] == "MIT"
+    required = [need for need in metadata.get_all("Requires-Dist") if "extra ==" not in need]
+    assert sorted(required) == sorted(PYPROJECT["project"]["dependencies"])
+
+
+def test_the_extras_are_the_announced_ones(metadata):
+    assert {"services", "api", "examples", "all", "demo", "test"} == set(metadata.get_all("Provides-Extra"))
+
+
+@pytest.mark.installs
+def test_credits_alone_work_with_django_and_model_utils_only(wheel, tmp_path):
+    python = install(wheel, tmp_path)
+    (tmp_path / "settings.py").write_text(SETTINGS.format(apps='"quickscale_credits"'))
+    total, pydantic, origin = run(python, "-W", "error", "-c", CREDITS_ALONE, cwd=tmp_path).split()[-3:]
+    assert (total, pydantic) == ("99.75", "None")
+    assert Path(origin).is_relative_to(tmp_path)
+
+
+@pytest.mark.installs
+def test_services_work_with_their_extra_and_without_billing(wheel, tmp_path):
+    python = install(wheel, tmp_path, extras="[services]")
+    (tmp_path / "settings.py").write_text(SETTINGS.format(apps='"quickscale_credits", "quickscale_services", "shop"'))
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "services.py").write_text(SHOP)
+    said = run(python, "-W", "error", "-c", SERVICES_WITHOUT_BILLING, cwd=tmp_path)
+    assert said.split()[-2:] == ["HELLO", "98"]
+
+
+def install(wheel: Path, folder: Path, extras: str = "") -> Path:
+    run(Path(sys.executable), "-m", "venv", folder / "venv", cwd=folder)
+    python = folder / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}{extras}", cwd=folder)
+    return python
+
+
+def run(python: Path, *arguments: object, cwd: Path) -> str:
+    """In an environment that has nothing of this repository or of the one that runs the tests."""
+    ours = ("PYTHON", "VIRTUAL_", "DJANGO_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment["DJANGO_SETTINGS_MODULE"] = "settings"
+    command = [str(python), *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
