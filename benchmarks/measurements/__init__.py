@@ -1,0 +1,53 @@
+"""Each measurement takes a run and yields its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.databases import DATABASES
+from benchmarks.results import Result
+from benchmarks.scale import Scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    database: str
+    place: str
+    scale: Scale
+
+    @property
+    def title(self) -> str:
+        return DATABASES[self.database].title
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database == "sqlite"
+
+    @property
+    def is_binding(self) -> bool:
+        return self.database == "binding"
+
+
+Measurement = Callable[[Run], Iterator[Result]]
+
+
+def measurements() -> dict[str, Measurement]:
+    from benchmarks.measurements import batches, crowds, growth, reading, rollups, spending, storage, sweeping
+
+    return {
+        "statements": spending.statements,
+        "spend": spending.against_the_floor,
+        "hold": spending.hold_and_capture,
+        "peers": spending.against_peers,
+        "clients": crowds.eight_clients,
+        "batches": batches.a_thousand_at_once,
+        "reading": reading.balances_and_pages,
+        "account": growth.entries_of_an_account,
+        "grants": growth.open_grants,
+        "total": growth.entries_in_all,
+        "sweep": sweeping.due_grants,
+        "rollups": rollups.a_report,
+        "storage": storage.bytes_per_entry,
+        "summing": spending.against_summing,
+    }
