@@ -1,0 +1,36 @@
+"""The settings of this app, read live and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+from quickscale_credits.conf import SettingsDict
+
+
+class BillingSettings(SettingsDict):
+    setting: ClassVar[str] = "QUICKSCALE_BILLING"
+
+    @property
+    def CATALOG(self) -> Path | None:  # noqa: N802
+        """The file that says what is sold; None when the admin says it."""
+        value = self.get("CATALOG", None)
+        if value is not None and not isinstance(value, str | Path):
+            raise ImproperlyConfigured(f'{self.setting}["CATALOG"] must be the path of a TOML file, not {value!r}.')
+        return None if value is None else Path(value)
+
+    @property
+    def CHECKOUT(self) -> dict[str, Any]:  # noqa: N802
+        """What is passed on to each Checkout session, such as `{"allow_promotion_codes": True}`."""
+        value = self.get("CHECKOUT", {})
+        if not isinstance(value, Mapping):
+            raise ImproperlyConfigured(
+                f'{self.setting}["CHECKOUT"] must be a dict of options of a Checkout session, not {value!r}.'
+            )
+        return dict(value)
+
+
+conf = BillingSettings()

@@ -1,0 +1,1 @@
+"""Sent by `send_robust` after commit."""

@@ -1,0 +1,1 @@
+"""Everything that speaks Stripe: no other module of this app imports `stripe` or `djstripe`."""

@@ -1,0 +1,81 @@
+"""The one factory of clients of Stripe, and what its errors mean to us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import stripe
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from quickscale_billing.exceptions import StripeRefused, StripeUnavailable
+from quickscale_credits.ledger.holding import refuse_open_transaction
+
+REQUEST_TIMEOUT = 5
+"""Seconds that a person in front of a page may be kept waiting for each call."""
+
+
+def stripe_client(*, timeout: float = REQUEST_TIMEOUT) -> stripe.StripeClient:
+    """With the key, the version and the host that the settings name now.
+
+    Raises `RuntimeError` inside an open transaction: Stripe's answer would be waited for with rows locked.
+    """
+    refuse_open_transaction("A call to Stripe")
+    return _made(secret_key(), api_version(), getattr(settings, "STRIPE_API_HOST", None), timeout)
+
+
+def is_live() -> bool:
+    return bool(getattr(settings, "STRIPE_LIVE_MODE", False))
+
+
+def secret_key() -> str:
+    """The key that dj-stripe would use, so that both speak with one account in one mode."""
+    if key := getattr(settings, "STRIPE_SECRET_KEY", ""):
+        return str(key)
+    name = "STRIPE_LIVE_SECRET_KEY" if is_live() else "STRIPE_TEST_SECRET_KEY"
+    if key := getattr(settings, name, ""):
+        return str(key)
+    raise ImproperlyConfigured(f"Set {name} to a secret key of your Stripe account.")
+
+
+def api_version() -> str | None:
+    return getattr(settings, "STRIPE_API_VERSION", None)
+
+
+@contextmanager
+def asking_stripe() -> Iterator[None]:
+    """Stripe's errors become ours: `StripeUnavailable` if the same call may succeed later, else `StripeRefused`."""
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+        raise StripeUnavailable(f"Stripe could not be reached: {error.user_message or error}") from error
+    except stripe.StripeError as error:
+        if _is_passing(error):
+            raise StripeUnavailable(f"Stripe could not answer: {error.user_message or error}") from error
+        param = getattr(error, "param", None)
+        raise StripeRefused(str(error.user_message or error), code=error.code or "", param=param or "") from error
+
+
+def plain(found: Any) -> dict[str, Any]:
+    """A Stripe object as the JSON that it came from: outside this package nobody sees any other."""
+    data: dict[str, Any] = found.to_dict()
+    return data
+
+
+def _is_passing(error: stripe.StripeError) -> bool:
+    status = error.http_status or 0
+    return status >= 500 or status == 429 or error.code in {"idempotency_key_in_use", "lock_timeout"}
+
+
+@lru_cache(maxsize=8)
+def _made(key: str, version: str | None, host: str | None, timeout: float) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        stripe_version=version,
+        base_addresses={"api": host} if host else {},
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=timeout),
+    )

@@ -1,0 +1,100 @@
+"""Objects as an answer shows them: private members left out, sublists put in, ids expanded where asked.
+
+https://docs.stripe.com/api/expanding_objects
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from quickscale_billing.testing.errors import StripeError, invalid
+
+if TYPE_CHECKING:
+    from quickscale_billing.testing.sandbox import Object, Sandbox
+
+MAX_EXPAND_DEPTH = 4
+SHOWN_IN_SUBLIST = 10
+
+# Members that are whole objects in every answer.
+EMBEDDED = {"subscription_item": ("price",), "item": ("price",)}
+# Sublists: the kind of their objects, the member by which these name their owner, and the address.
+SUBLISTS = {
+    "subscription": {"items": ("subscription_item", "subscription", "/v1/subscription_items?subscription={id}")},
+    "invoice": {"lines": ("line_item", "invoice", "/v1/invoices/{id}/lines")},
+}
+# Sublists and members that are answered only when they are expanded.
+INCLUDABLE = {
+    "checkout.session": {"line_items": ("item", "_session", "/v1/checkout/sessions/{id}/line_items")},
+    "charge": {"refunds": ("refund", "charge", "/v1/charges/{id}/refunds")},
+    "customer": {"subscriptions": ("subscription", "customer", "/v1/customers/{id}/subscriptions")},
+    "invoice": {"payments": ("invoice_payment", "invoice", "/v1/invoice_payments?invoice={id}")},
+}
+
+
+def render(sandbox: Sandbox, shown: Object, expand: Iterable[str] = ()) -> Object:
+    answer = public(shown)
+    for name in EMBEDDED.get(shown["object"], ()):
+        if isinstance(answer.get(name), str):
+            answer[name] = render(sandbox, sandbox.by_id[answer[name]])
+    for name, sublist in SUBLISTS.get(shown["object"], {}).items():
+        answer[name] = render_sublist(sandbox, shown, *sublist)
+    for path in expand:
+        expand_path(sandbox, answer, path.split("."), path)
+    return answer
+
+
+def public(value: Any) -> Any:
+    """A copy without the members that are the simulator's own."""
+    if isinstance(value, dict):
+        return {name: public(member) for name, member in value.items() if not name.startswith("_")}
+    if isinstance(value, list):
+        return [public(member) for member in value]
+    return value
+
+
+def render_sublist(sandbox: Sandbox, owner: Object, noun: str, member: str, address: str) -> Object:
+    found = sandbox.all(noun, **{member: owner["id"]})
+    if noun in {"refund", "subscription"}:
+        found.reverse()
+    shown = [render(sandbox, each) for each in found[:SHOWN_IN_SUBLIST]]
+    url, has_more = address.format(id=owner["id"]), len(found) > SHOWN_IN_SUBLIST
+    return {"object": "list", "data": shown, "has_more": has_more, "url": url}
+
+
+def expand_path(sandbox: Sandbox, answer: Any, keys: list[str], path: str) -> None:
+    if len(path.split(".")) - path.split(".").count("data") > MAX_EXPAND_DEPTH:
+        raise invalid(f"You cannot expand more than {MAX_EXPAND_DEPTH} levels of a property ({path})", param="expand")
+    if isinstance(answer, list):
+        for member in answer:
+            expand_path(sandbox, member, keys, path)
+    elif isinstance(answer, dict) and keys:
+        expand_member(sandbox, answer, keys[0], path)
+        expand_path(sandbox, answer[keys[0]], keys[1:], path)
+
+
+def expand_member(sandbox: Sandbox, answer: Object, name: str, path: str) -> None:
+    sublist = INCLUDABLE.get(answer.get("object", ""), {}).get(name)
+    if name not in answer and sublist and answer["id"] in sandbox.by_id:
+        answer[name] = render_sublist(sandbox, answer, *sublist)
+    elif name not in answer:
+        raise cannot_expand(path)
+    elif isinstance(answer[name], str):
+        answer[name] = render(sandbox, expandable(sandbox, answer[name], path))
+    elif isinstance(answer[name], list):
+        answer[name] = [expand_id(sandbox, member, path) for member in answer[name]]
+
+
+def expand_id(sandbox: Sandbox, value: Any, path: str) -> Any:
+    return render(sandbox, expandable(sandbox, value, path)) if isinstance(value, str) else value
+
+
+def expandable(sandbox: Sandbox, identifier: str, path: str) -> Object:
+    found = sandbox.by_id.get(identifier)
+    if found is None:
+        raise cannot_expand(path)
+    return found
+
+
+def cannot_expand(path: str) -> StripeError:
+    return invalid(f"This property cannot be expanded ({path}).", param="expand")

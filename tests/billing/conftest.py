@@ -1,0 +1,1 @@
+"""Fixtures of billing: what is sold."""
