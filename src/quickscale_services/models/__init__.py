@@ -1,7 +1,8 @@
 """The rows of services."""
 
 from quickscale_services.models.keys import ApiKey
+from quickscale_services.models.rate_cards import RateCard, RateCardQuerySet
 from quickscale_services.models.runs import RunQuerySet, ServiceRun
 from quickscale_services.models.switches import Service
 
-__all__ = ["ApiKey", "RunQuerySet", "Service", "ServiceRun"]
+__all__ = ["ApiKey", "RateCard", "RateCardQuerySet", "RunQuerySet", "Service", "ServiceRun"]

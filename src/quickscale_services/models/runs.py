@@ -46,6 +46,7 @@ class ServiceRun(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.RUNNING)
     cost = CreditField(_("cost"), default=Decimal(0), help_text=_("What was charged."))
     units = models.JSONField(_("units"), default=dict, blank=True)
+    price = models.JSONField(_("price"), null=True, blank=True, help_text=_("As it was when the credits were held."))
     error_code = models.CharField(_("error code"), max_length=64, default="", blank=True)
     duration = models.DurationField(_("duration"), null=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
