@@ -7,8 +7,8 @@ from tests.settings.base import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "djstripe", "quickscale_billing"]
 ROOT_URLCONF = "tests.settings.billing_urls"
-# dj-stripe's own migrations take a minute or two; `tox -e stripe-migrations` runs them.
-MIGRATION_MODULES = {"djstripe": None}
+# dj-stripe's own migrations take a minute or two; `tox -e stripe` runs them.
+MIGRATION_MODULES = {"djstripe": "quickscale_billing.testing.djstripe_tables"}
 
 # A key of no account, in the form that Stripe's have.
 STRIPE_TEST_SECRET_KEY = "sk_test_" + hashlib.sha256(b"only for tests").hexdigest()[:24]
