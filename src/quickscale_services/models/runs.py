@@ -21,9 +21,15 @@ class RunQuerySet(models.QuerySet["ServiceRun"]):
     def for_owner(self, owner: models.Model) -> Self:
         return self.filter(account__in=CreditAccount.objects.for_owner(owner))
 
+    def under_way(self) -> Self:
+        return self.filter(status__in=self.model.UNDER_WAY)
+
     def lost(self) -> Self:
-        """Runs whose time is over, though nobody has recorded their end: their process died or still hangs."""
-        return self.filter(status=self.model.Status.RUNNING, deadline__lte=timezone.now())
+        """Runs whose time is over, though nobody has recorded their end.
+
+        No worker came for them, their process died, or it still hangs.
+        """
+        return self.under_way().filter(deadline__lte=timezone.now())
 
 
 class ServiceRun(models.Model):
@@ -36,6 +42,8 @@ class ServiceRun(models.Model):
         FAILED = "failed", _("Failed")
         EXPIRED = "expired", _("Expired")
         CANCELED = "canceled", _("Canceled")
+
+    UNDER_WAY = (Status.QUEUED, Status.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     service = models.CharField(_("service"), max_length=64)
@@ -52,7 +60,14 @@ class ServiceRun(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
+    # Of a queued run, when it is given up if no worker has begun it.
     deadline = models.DateTimeField(_("deadline"), null=True, help_text=_("A result that comes later is thrown away."))
+    in_background = models.BooleanField(_("in the background"), default=False, db_default=False)
+    attempts = models.PositiveSmallIntegerField(
+        _("attempts"), default=1, db_default=1, help_text=_("How often its execution was begun.")
+    )
+    progress = models.FloatField(_("progress"), null=True, help_text=_("From 0 to 1, as the service says."))
+    progress_note = models.CharField(_("progress note"), max_length=200, default="", db_default="", blank=True)
     hold = models.OneToOneField(Hold, on_delete=models.PROTECT, null=True, related_name="run", verbose_name=_("hold"))
     entry = models.OneToOneField(
         LedgerEntry, on_delete=models.PROTECT, null=True, related_name="run", verbose_name=_("entry")
@@ -96,4 +111,21 @@ class ServiceRun(models.Model):
 
     @property
     def has_ended(self) -> bool:
-        return self.status not in {self.Status.QUEUED, self.Status.RUNNING}
+        return self.status not in self.UNDER_WAY
+
+    def cancel(self) -> ServiceRun:
+        """Stop a run in the background: it ends now as canceled, and its credits come back.
+
+        A result that a worker still brings is thrown away. A run that has ended, or for which somebody waits,
+        stays as it is: look at the `status` of what is returned, which is this run, up to date.
+        """
+        from quickscale_services import queueing
+
+        return queueing.cancel(self)
+
+
+class RunInput(models.Model):
+    """What a run in the background works on: there until the run has ended, whatever its service keeps."""
+
+    run = models.OneToOneField(ServiceRun, on_delete=models.CASCADE, primary_key=True, related_name="queued_input")
+    data = PayloadField()
