@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from quickscale_credits.admin import AccountSection, ReadOnly, account_section, owner_search_fields
 from quickscale_credits.models import CreditAccount
 from quickscale_services.models import ApiKey, Service, ServiceRun
-from quickscale_services.prices import price_label
+from quickscale_services.price_labels import price_label
 from quickscale_services.registry import registry
 
 if TYPE_CHECKING:  # generic to the type checker alone

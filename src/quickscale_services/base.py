@@ -110,9 +110,9 @@ class BaseService:
     @property
     def price_label(self) -> str:
         """The price as people read it, with what an administrator has set."""
-        from quickscale_services import prices, switches
+        from quickscale_services import price_labels, switches
 
-        return prices.price_label(self, switches.switch_of(self.name))
+        return price_labels.price_label(self, switches.switch_of(self.name))
 
     def __str__(self) -> str:
         return str(self.title or self.name)

@@ -22,7 +22,7 @@ from quickscale_services.exceptions import InvalidInput, RunInProgress, UnknownS
 from quickscale_services.forms import ServiceForm
 from quickscale_services.models import Service, ServiceRun
 from quickscale_services.presentation import shown
-from quickscale_services.prices import fixed_price, price_label
+from quickscale_services.price_labels import fixed_price, price_label
 from quickscale_services.problems import ERRORS, problem
 from quickscale_services.registry import registry
 from quickscale_services.switches import switch_of

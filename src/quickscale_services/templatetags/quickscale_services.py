@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from quickscale_services.key_forms import scope_words
 from quickscale_services.models import ServiceRun
-from quickscale_services.prices import in_credits
+from quickscale_services.price_words import in_credits
 from quickscale_services.registry import registry
 
 register = template.Library()

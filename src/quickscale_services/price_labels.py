@@ -5,12 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_services.base import BaseService
+from quickscale_services.price_words import in_credits
 
 if TYPE_CHECKING:
     from quickscale_services.models import Service
@@ -33,9 +32,3 @@ def price_label(service: BaseService, switch: Service) -> str:
     if price == 0:
         return _("Free")
     return in_credits(price)
-
-
-def in_credits(amount: Decimal) -> str:
-    """1 credit, 1.5 credits, 2,000 credits."""
-    number = number_format(amount, use_l10n=True, force_grouping=True)
-    return ngettext("%s credit", "%s credits", 1 if amount == 1 else 2) % number
