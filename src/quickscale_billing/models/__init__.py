@@ -3,13 +3,21 @@
 from quickscale_billing.models.catalog import CreditPack, Interval, Plan, PlanPrice, Unused
 from quickscale_billing.models.checkouts import CheckoutSession
 from quickscale_billing.models.customers import Customer
+from quickscale_billing.models.facts import Fact, InboxItem
+from quickscale_billing.models.sales import PaidSegment, PlanSubscription, Purchase, Refill
 
 __all__ = [
     "CheckoutSession",
     "CreditPack",
     "Customer",
+    "Fact",
+    "InboxItem",
     "Interval",
+    "PaidSegment",
     "Plan",
     "PlanPrice",
+    "PlanSubscription",
+    "Purchase",
+    "Refill",
     "Unused",
 ]
