@@ -31,8 +31,7 @@ async def run(service: BaseService, owner: Any, given: dict[str, Any], **asked: 
 
 async def _carry_out(started: runner.Started) -> ServiceResult:
     try:
-        given = await aexecute(started.request.service, started.request.data, started.context)
-        output, kept = runner.fit(started, given)
+        output, kept = runner.fit(started, await aexecute(started))
     except BaseException as error:
         told = await asyncio.shield(_in_thread(partial(runner.fail, started, error)))
         if told is error:

@@ -45,10 +45,12 @@ class BaseService:
     cost: ClassVar[int | Decimal | str] = 0
     timeout: ClassVar[int | float | timedelta] = 60
     keep_payloads: ClassVar[bool] = False
+    stream: ClassVar[bool] = False
+    charge_partial: ClassVar[bool] = False
     result_template: ClassVar[str] = "quickscale_services/_output.html"
 
     Input: ClassVar[type[BaseModel]] = schemas.NoInput
-    Output: ClassVar[type[BaseModel] | None] = None
+    Output: ClassVar[type[BaseModel] | None] = None  # of a stream: what each piece is
 
     def get_cost(self, data: Any) -> Decimal:
         """The most that a run on this `Input` may cost. So much is held; `context.charge` may take less."""
@@ -59,7 +61,11 @@ class BaseService:
         return True
 
     def execute(self, data: Any, context: Context) -> Any:
-        """The work, outside any transaction. Whatever it raises, nothing is charged. It may be an `async def`."""
+        """The work, outside any transaction. Whatever it raises, nothing is charged. It may be an `async def`.
+
+        With `stream = True` it yields pieces: text, or what JSON can say. Should it fail after the first, and the
+        service says `charge_partial = True`, what `context` was told to charge until then is charged.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs an execute(self, data, context).")
 
     def estimate(self, /, **input: Any) -> Decimal:  # noqa: A002 - the word of Input

@@ -29,6 +29,11 @@ class Context:
     held: Decimal
     charged: Decimal | None = field(default=None, init=False)
 
+    @property
+    def cost(self) -> Decimal:
+        """What the run costs if it succeeds now."""
+        return self.held if self.charged is None else self.charged
+
     def check(self) -> None:
         """Raises `ServiceTimeout` past the deadline; call it between the steps of long work."""
         if timezone.now() > self.deadline:

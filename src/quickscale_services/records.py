@@ -84,9 +84,12 @@ def _new_run(request: Request) -> ServiceRun:
     )
 
 
-def succeed(run: ServiceRun, cost: Decimal, output: Any, *, keep_output: bool) -> None:
-    """Capture and record, in one transaction. Raises `AlreadySettled` if the sweep was there first."""
-    changes: dict[str, Any] = {"status": Status.SUCCEEDED, "cost": cost}
+def succeed(run: ServiceRun, cost: Decimal, output: Any, *, keep_output: bool, error_code: str = "") -> None:
+    """Capture and record, in one transaction. Raises `AlreadySettled` if the sweep was there first.
+
+    `error_code` says why a stream ended early for which something is charged nevertheless.
+    """
+    changes: dict[str, Any] = {"status": Status.SUCCEEDED, "cost": cost, "error_code": error_code}
     if keep_output or run.idempotency_key:
         changes["output"] = output
     if run.idempotency_key and not keep_output:

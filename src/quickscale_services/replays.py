@@ -10,11 +10,14 @@ from django.utils.translation import gettext as _
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_services import records, schemas
 from quickscale_services.base import ServiceResult
-from quickscale_services.exceptions import RunInProgress
+from quickscale_services.exceptions import RunError, RunInProgress, ServiceFailed, ServiceTimeout
 from quickscale_services.models import ServiceRun
 
 if TYPE_CHECKING:
     from quickscale_services.runner import Request
+
+
+BROKEN_OFF: dict[str, type[RunError]] = {"service_failed": ServiceFailed, "service_timeout": ServiceTimeout}
 
 
 def first_result(request: Request) -> ServiceResult | None:
@@ -22,6 +25,18 @@ def first_result(request: Request) -> ServiceResult | None:
 
     Raises `IdempotencyConflict` for other input, and `RunInProgress` while the first run has not ended.
     """
+    run = first_run(request)
+    if run is None:
+        return None
+    if not run.has_ended:
+        raise RunInProgress(_("The first run with this idempotency key has not ended yet."))
+    _require_whole(run)
+    output = None if run.output is None else schemas.load(request.service, run.output)
+    return ServiceResult(output=output, cost=run.cost, run=run, replayed=True)
+
+
+def first_run(request: Request) -> ServiceRun | None:
+    """The first run with this key, ended or not; None if there was none. Raises `IdempotencyConflict`."""
     if request.key is None:
         return None
     run = ServiceRun.objects.for_owner(request.owner).filter(idempotency_key=request.key).first()
@@ -29,10 +44,13 @@ def first_result(request: Request) -> ServiceResult | None:
         return None
     if run.fingerprint != request.fingerprint:
         raise IdempotencyConflict(_("This idempotency key was used before, for another request."))
-    if not run.has_ended:
-        raise RunInProgress(_("The first run with this idempotency key has not ended yet."))
-    output = None if run.output is None else schemas.load(request.service, run.output)
-    return ServiceResult(output=output, cost=run.cost, run=run, replayed=True)
+    return run
+
+
+def _require_whole(run: ServiceRun) -> None:
+    """A stream that failed midway and was charged in part is told as it was then. It keeps its key: it was paid for."""
+    if kind := BROKEN_OFF.get(run.error_code):
+        raise kind(_("The first run with this idempotency key broke off; what it had given was charged."), run)
 
 
 def _was_lost(run: ServiceRun) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
@@ -40,7 +43,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("quickscale_services")
 
+First = TypeVar("First")
+
 ATTEMPTS = 3
+# The error code of a stream whose reader went away.
+GONE = "disconnected"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +66,29 @@ class Request:
         return self.owner.owner if isinstance(self.owner, CreditAccount) else self.owner
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Started:
-    """A run whose credits are held, and which has to be ended."""
+    """A run whose credits are held, and which has to be ended; of a stream, with the pieces so far that are kept."""
 
     request: Request
     run: ServiceRun
     context: Context
+    pieces: list[Any] = field(default_factory=list)
+    has_given: bool = False
+
+    @property
+    def asked(self) -> tuple[BaseService, BaseModel, Context]:
+        return self.request.service, self.request.data, self.context
+
+    def take(self, given: Any) -> Any:
+        """A piece, as the caller gets it. Raises `ServiceTimeout` if it comes too late, and whatever does not fit."""
+        service = self.request.service
+        piece = schemas.fit(service, given)
+        self.context.check()
+        self.has_given = True
+        if service.keep_payloads or self.request.key:
+            self.pieces.append(schemas.plain(piece))
+        return piece
 
 
 def estimate(service: BaseService, given: dict[str, Any]) -> Decimal:
@@ -96,19 +119,24 @@ def begin(
 ) -> Started | ServiceResult:
     """Up to the commit of the hold. Whoever calls this must `succeed` or `fail` afterwards."""
     refuse_open_transaction(f"{type(service).__name__}.run")
+    return _begin(prepare(service, owner, given, actor=actor, idempotency_key=idempotency_key, api_key=api_key))
+
+
+def prepare(
+    service: BaseService,
+    owner: Any,
+    given: dict[str, Any],
+    *,
+    actor: Any = None,
+    idempotency_key: str | None = None,
+    api_key: ApiKey | None = None,
+) -> Request:
+    """Raises `InvalidInput`."""
     key = checked_key(idempotency_key)
     data = schemas.validate(service, given)
     fingerprint = schemas.fingerprint(service, data) if key else ""
-    return _begin(
-        Request(
-            service=service,
-            owner=owner,
-            actor=actor,
-            data=data,
-            key=key,
-            fingerprint=fingerprint,
-            api_key=api_key,
-        )
+    return Request(
+        service=service, owner=owner, actor=actor, data=data, key=key, fingerprint=fingerprint, api_key=api_key
     )
 
 
@@ -116,19 +144,20 @@ def _begin(request: Request) -> Started | ServiceResult:
     if first := first_result(request):
         return first
     switch = switch_of(request.service.name)
-    _require_permission(request, switch)
-    price = _price(request.service, request.data, switch)
-    run = _record_begin(request, price, switch)
+    price = admit(request, switch)
+    run = record_once(request, partial(records.begin, request, price, switch.rate_limit), first_result)
     if isinstance(run, ServiceResult):
         return run
-    return Started(request=request, run=run, context=_context(request, run, price, switch))
+    return Started(request=request, run=run, context=context_of(request, run, price, switch))
 
 
-def _require_permission(request: Request, switch: Service) -> None:
+def admit(request: Request, switch: Service) -> Decimal:
+    """The most that it may cost. Raises `ServiceDisabled`, `ServiceForbidden`, and whatever `get_cost` does."""
     if not switch.is_active:
         raise ServiceDisabled(_("“%(service)s” is switched off at the moment.") % {"service": request.service})
     if not request.service.allows(request.payer, request.actor):
         raise ServiceForbidden(_("You may not run “%(service)s”.") % {"service": request.service})
+    return _price(request.service, request.data, switch)
 
 
 def _price(service: BaseService, data: BaseModel, switch: Service) -> Decimal:
@@ -150,26 +179,28 @@ def _not_negative(price: Decimal) -> Decimal:
     return price
 
 
-def _record_begin(request: Request, price: Decimal, switch: Service) -> ServiceRun | ServiceResult:
-    """The new run; or the first result, where another caller with the same key was faster."""
+def record_once(
+    request: Request, record: Callable[[], ServiceRun], find_first: Callable[[Request], First | None]
+) -> ServiceRun | First:
+    """The new run; or what came of the first, where another caller with the same key was faster."""
     for _attempt in range(ATTEMPTS):
         try:
-            return records.begin(request, price, switch.rate_limit)
+            return record()
         except (InsufficientCredits, SpendingLimitExceeded):
             # The credits that are missing may be held for the first run with this key.
-            if first := first_result(request):
+            if first := find_first(request):
                 return first
             raise
         except IntegrityError:
             if request.key is None:
                 raise
-            if first := first_result(request):
+            if first := find_first(request):
                 return first
             # The run that had the key failed just now, and has freed it.
     raise RunInProgress(_("Other runs with this idempotency key begin and fail: try again later."))
 
 
-def _context(request: Request, run: ServiceRun, price: Decimal, switch: Service) -> Context:
+def context_of(request: Request, run: ServiceRun, price: Decimal, switch: Service) -> Context:
     kind = Context if switch.cost_override is None else FixedCharge
     deadline = cast(datetime, run.deadline)
     return kind(owner=request.payer, actor=request.actor, run=run, deadline=deadline, held=price)
@@ -177,8 +208,7 @@ def _context(request: Request, run: ServiceRun, price: Decimal, switch: Service)
 
 def _carry_out(started: Started) -> ServiceResult:
     try:
-        given = execute(started.request.service, started.request.data, started.context)
-        output, kept = fit(started, given)
+        output, kept = fit(started, execute(started))
     except BaseException as error:
         told = fail(started, error)
         if told is error:
@@ -189,15 +219,15 @@ def _carry_out(started: Started) -> ServiceResult:
 
 def fit(started: Started, given: Any) -> tuple[Any, Any]:
     """The output, and as JSON keeps it. Raises `ServiceTimeout` if it comes too late, and whatever does not fit."""
-    output = schemas.fit(started.request.service, given)
+    service = started.request.service
+    output = given if service.stream else schemas.fit(service, given)
     started.context.check()
-    return output, schemas.plain(output)
+    return output, started.pieces if service.stream else schemas.plain(output)
 
 
 def succeed(started: Started, output: Any, kept: Any) -> ServiceResult:
-    context, run = started.context, started.run
-    cost = context.held if context.charged is None else context.charged
-    _record_success(started.request.service, run, cost, kept)
+    run = started.run
+    _record_success(started.request.service, run, started.context.cost, kept)
     return ServiceResult(output=output, cost=run.cost, run=run)
 
 
@@ -212,14 +242,39 @@ def _record_success(service: BaseService, run: ServiceRun, cost: Decimal, output
         raise
 
 
+def cut_short(started: Started) -> None:
+    """Whoever asked for a stream has gone away: they pay as if it had ended here."""
+    with suppress(records.AlreadySettled):
+        _record_partial(started, started.context.cost, GONE)
+
+
 def fail(started: Started, error: BaseException) -> BaseException:
     """Gives back what the caller is to be told. Credits come back at once for a KeyboardInterrupt, too."""
     service, run = started.request.service, started.run
     told = _told(service, run, error)
-    records.fail(run, _code(told))
+    if not (isinstance(told, RunError) and _is_charged_in_part(started, told)):
+        records.fail(run, _code(told))
     # What somebody sent is their mistake, not one to look for in the log.
     logger.warning("Run %s of %s failed.", run.pk, service.name, exc_info=not isinstance(error, InvalidInput) and error)
     return told
+
+
+def _is_charged_in_part(started: Started, told: RunError) -> bool:
+    """Of a stream that broke off, what it was told to charge is captured, where its policy says so."""
+    cost = started.context.charged
+    if not (started.request.service.charge_partial and started.has_given and cost):
+        return False
+    try:
+        _record_partial(started, cost, _code(told))
+    except records.AlreadySettled:
+        return False
+    told.message = _("“%(service)s” broke off; what it had given was charged.") % {"service": started.request.service}
+    return True
+
+
+def _record_partial(started: Started, cost: Decimal, code: str) -> None:
+    keep = started.request.service.keep_payloads
+    records.succeed(started.run, cost, started.pieces, keep_output=keep, error_code=code)
 
 
 def _told(service: BaseService, run: ServiceRun, error: BaseException) -> BaseException:

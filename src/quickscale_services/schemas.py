@@ -37,7 +37,7 @@ def fingerprint(service: BaseService, data: BaseModel) -> str:
 
 
 def fit(service: BaseService, given: Any) -> Any:
-    """What `execute` gave as an `Output`; without one, as JSON would bring it back."""
+    """What `execute` gave, or a piece of a stream, as an `Output`; without one, as JSON would bring it back."""
     if service.Output is None:
         return plain(given)
     return service.Output.model_validate(given)
@@ -49,13 +49,16 @@ def plain(value: Any) -> Any:
 
 
 def load(service: BaseService, kept: Any) -> Any:
-    """The kept output; None if the service's `Output` has changed since and it no longer fits."""
+    """The kept output; None if the service has changed since and it no longer fits."""
+    if service.stream and not isinstance(kept, list):
+        return None
     if service.Output is None:
         return kept
     try:
-        return service.Output.model_validate_json(to_json(kept))
+        loaded = [service.Output.model_validate_json(to_json(one)) for one in (kept if service.stream else [kept])]
     except ValidationError:
         return None
+    return loaded if service.stream else loaded[0]
 
 
 def _digestible(value: Any) -> Any:
