@@ -19,6 +19,7 @@ from quickscale_services.conf import conf
 from quickscale_services.registry import registry
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+LONGEST_NAME = 64
 # They would stand where the pages have addresses of their own.
 TAKEN_NAMES = {"keys", "runs"}
 TAKEN_FIELDS = {"owner", "actor", "idempotency_key"}
@@ -67,8 +68,8 @@ def _unusable_values() -> Iterator[CheckMessage]:
 
 def _name(service: BaseService) -> Iterator[CheckMessage]:
     name = service.name
-    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > 64:
-        hint = "Use at most 64 lower-case letters, digits, - and _, such as 'summarize'."
+    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        hint = f"Use at most {LONGEST_NAME} lower-case letters, digits, - and _, such as 'summarize'."
         yield _error(service, f"its name {name!r} is no slug", hint, "E003")
     elif name in TAKEN_NAMES:
         yield _error(service, f"the name {name!r} is an address of its own", "Choose another name.", "E003")
