@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_services import schemas
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from quickscale_services.context import Context
     from quickscale_services.exceptions import Message
     from quickscale_services.models import ServiceRun
+    from quickscale_services.pricing import Amount, Price
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,19 +42,31 @@ class BaseService:
     name: ClassVar[str] = ""
     title: ClassVar[Message] = ""
     description: ClassVar[Message] = ""
-    cost: ClassVar[int | Decimal | str] = 0
+    cost: ClassVar[Amount | Price] = 0
     timeout: ClassVar[int | float | timedelta] = 60
     keep_payloads: ClassVar[bool] = False
     stream: ClassVar[bool] = False
     charge_partial: ClassVar[bool] = False
+    in_background: ClassVar[bool] = False  # whether its page hands it to a worker
+    queue: ClassVar[str] = ""
+    queue_timeout: ClassVar[int | float | timedelta] = timedelta(hours=1)
+    retries: ClassVar[int] = 0
+    retry_on: ClassVar[tuple[type[Exception], ...]] = (Exception,)
+    retry_delay: ClassVar[int | float | timedelta] = 10
     result_template: ClassVar[str] = "quickscale_services/_output.html"
 
     Input: ClassVar[type[BaseModel]] = schemas.NoInput
     Output: ClassVar[type[BaseModel] | None] = None  # of a stream: what each piece is
 
     def get_cost(self, data: Any) -> Decimal:
-        """The most that a run on this `Input` may cost. So much is held; `context.charge` may take less."""
-        return from_micro(to_micro(self.cost))
+        """The most that a run on this `Input` may cost. So much is held; it may be charged less in the end."""
+        from quickscale_services import quoting
+
+        return quoting.most(self, data, quoting.tariff_of(self, data))
+
+    def estimate_units(self, data: Any) -> dict[str, Amount]:
+        """The most that a run on this `Input` may use of each unit of `cost`. So much is held."""
+        raise NotImplementedError(f"{type(self).__name__} needs an estimate_units(self, data), as its cost has units.")
 
     def allows(self, owner: Model | None, actor: Model | None) -> bool:
         """Whether they may run it: the place to ask for a plan or a role. False raises `ServiceForbidden`."""
@@ -109,9 +121,37 @@ class BaseService:
 
         return await asynchronous.run(self, owner, input, actor=actor, idempotency_key=idempotency_key)
 
+    def enqueue(
+        self,
+        /,
+        owner: Any,
+        *,
+        actor: Any = None,
+        idempotency_key: str | None = None,
+        **input: Any,  # noqa: A002 - the word of Input
+    ) -> ServiceRun:
+        """Validates and holds like `run`, and leaves the rest to a worker: the run is `queued`.
+
+        Inside a transaction it is handed to the queue at the commit, and gone with a rollback. The same key with
+        the same input gives the same run again. Raises what `run` raises before `execute` is called, and
+        `QueueUnavailable` if the queue does not take it, or `ImproperlyConfigured` if there is none.
+        """
+        from quickscale_services import queueing
+
+        asked = queueing.enqueue(self, owner, input, actor=actor, idempotency_key=idempotency_key)
+        return asked.run
+
     @property
     def time_limit(self) -> timedelta:
-        return self.timeout if isinstance(self.timeout, timedelta) else timedelta(seconds=self.timeout)
+        return _time(self.timeout)
+
+    @property
+    def queue_time_limit(self) -> timedelta:
+        return _time(self.queue_timeout)
+
+    def delay_before(self, attempt: int) -> timedelta:
+        """How long to wait before an attempt, of which the first is 1: each time twice as long."""
+        return _time(self.retry_delay) * 2 ** (attempt - 2) if attempt > 1 else timedelta(0)
 
     @property
     def price_label(self) -> str:
@@ -125,3 +165,7 @@ class BaseService:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _time(given: float | timedelta) -> timedelta:
+    return given if isinstance(given, timedelta) else timedelta(seconds=given)

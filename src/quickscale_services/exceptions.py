@@ -42,6 +42,24 @@ class ServiceForbidden(ServicesError):
     """`allows` said no."""
 
 
+class NoRateCard(ServicesError, LookupError):
+    """There is no rate card of this model that is in force, so its tokens have no price."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        return (
+            f"There is no rate card for the model {self.model!r} that is in force: "
+            "make one in the admin, or with the command import_rate_cards."
+        )
+
+
+class UnknownUnit(ServicesError, ValueError):
+    """A unit that the service's price does not name."""
+
+
 class RunInProgress(ServicesError):
     """The first run with this idempotency key has not ended."""
 
@@ -99,6 +117,14 @@ class ServiceFailed(RunError):
 
     A service that raises this itself chooses the message that people read.
     """
+
+
+class RunCanceled(RunError):
+    """Somebody canceled the run while its service worked; `context.check` and `context.progress` say so."""
+
+
+class QueueUnavailable(RunError):
+    """The run could not be handed to the queue, and has failed."""
 
 
 class ServiceTimeout(RunError):

@@ -15,14 +15,13 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
-from quickscale_credits.amounts import from_micro, to_micro
-from quickscale_credits.exceptions import CaptureExceedsHold, InsufficientCredits, InvalidAmount, SpendingLimitExceeded
+from quickscale_credits.exceptions import CaptureExceedsHold, InsufficientCredits, SpendingLimitExceeded
 from quickscale_credits.ledger.holding import refuse_open_transaction
 from quickscale_credits.ledger.requests import checked_key
 from quickscale_credits.models import CreditAccount
 from quickscale_services import records, schemas
 from quickscale_services.base import ServiceResult
-from quickscale_services.context import Context, FixedCharge
+from quickscale_services.context import Context
 from quickscale_services.exceptions import (
     ChargeExceedsHold,
     InvalidInput,
@@ -34,6 +33,7 @@ from quickscale_services.exceptions import (
     ServiceTimeout,
 )
 from quickscale_services.executing import execute
+from quickscale_services.quoting import Quote, quote, units_of
 from quickscale_services.replays import first_result
 from quickscale_services.switches import switch_of
 
@@ -86,13 +86,13 @@ class Started:
         piece = schemas.fit(service, given)
         self.context.check()
         self.has_given = True
-        if service.keep_payloads or self.request.key:
+        if service.keep_payloads or self.request.key or self.run.in_background:
             self.pieces.append(schemas.plain(piece))
         return piece
 
 
 def estimate(service: BaseService, given: dict[str, Any]) -> Decimal:
-    return _price(service, schemas.validate(service, given), switch_of(service.name))
+    return quote(service, schemas.validate(service, given), switch_of(service.name)).held
 
 
 def run(
@@ -144,39 +144,20 @@ def _begin(request: Request) -> Started | ServiceResult:
     if first := first_result(request):
         return first
     switch = switch_of(request.service.name)
-    price = admit(request, switch)
-    run = record_once(request, partial(records.begin, request, price, switch.rate_limit), first_result)
+    quoted = admit(request, switch)
+    run = record_once(request, partial(records.begin, request, quoted, switch.rate_limit), first_result)
     if isinstance(run, ServiceResult):
         return run
-    return Started(request=request, run=run, context=context_of(request, run, price, switch))
+    return Started(request=request, run=run, context=context_of(request, run, quoted))
 
 
-def admit(request: Request, switch: Service) -> Decimal:
-    """The most that it may cost. Raises `ServiceDisabled`, `ServiceForbidden`, and whatever `get_cost` does."""
+def admit(request: Request, switch: Service) -> Quote:
+    """What it is held at. Raises `ServiceDisabled`, `ServiceForbidden`, and whatever `get_cost` does."""
     if not switch.is_active:
         raise ServiceDisabled(_("“%(service)s” is switched off at the moment.") % {"service": request.service})
     if not request.service.allows(request.payer, request.actor):
         raise ServiceForbidden(_("You may not run “%(service)s”.") % {"service": request.service})
-    return _price(request.service, request.data, switch)
-
-
-def _price(service: BaseService, data: BaseModel, switch: Service) -> Decimal:
-    override: Decimal | None = switch.cost_override
-    if override is not None:
-        return override
-    try:
-        return _not_negative(from_micro(to_micro(service.get_cost(data))))
-    except InvalidInput:
-        raise
-    except Exception as error:  # a service's own code, which may raise anything
-        message = _("“%(service)s” could not tell its price; nothing was charged.") % {"service": service}
-        raise ServiceFailed(message) from error
-
-
-def _not_negative(price: Decimal) -> Decimal:
-    if price < 0:
-        raise InvalidAmount(f"get_cost must say 0 or more, not {price}.")
-    return price
+    return quote(request.service, request.data, switch)
 
 
 def record_once(
@@ -200,10 +181,15 @@ def record_once(
     raise RunInProgress(_("Other runs with this idempotency key begin and fail: try again later."))
 
 
-def context_of(request: Request, run: ServiceRun, price: Decimal, switch: Service) -> Context:
-    kind = Context if switch.cost_override is None else FixedCharge
-    deadline = cast(datetime, run.deadline)
-    return kind(owner=request.payer, actor=request.actor, run=run, deadline=deadline, held=price)
+def context_of(request: Request, run: ServiceRun, quoted: Quote) -> Context:
+    return Context(
+        owner=request.payer,
+        actor=request.actor,
+        run=run,
+        deadline=cast(datetime, run.deadline),
+        quote=quoted,
+        known_units=units_of(request.service) | quoted.tariff.units,
+    )
 
 
 def _carry_out(started: Started) -> ServiceResult:
@@ -261,7 +247,7 @@ def fail(started: Started, error: BaseException) -> BaseException:
 
 def _is_charged_in_part(started: Started, told: RunError) -> bool:
     """Of a stream that broke off, what it was told to charge is captured, where its policy says so."""
-    cost = started.context.charged
+    cost = started.context.stated_cost
     if not (started.request.service.charge_partial and started.has_given and cost):
         return False
     try:

@@ -98,6 +98,16 @@ class RateCard(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly(DELETED)
 
+    @property
+    def prices(self) -> dict[str, Decimal]:
+        """Credits for a million tokens of each kind, without the margin."""
+        return {
+            "input_tokens": self.input,
+            "cached_tokens": self.input if self.cached is None else self.cached,
+            "reasoning_tokens": self.output if self.reasoning is None else self.reasoning,
+            "output_tokens": self.output,
+        }
+
     def _save_as_next_version(self, *args: Any, **kwargs: Any) -> None:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         versions = type(self).objects.using(using).filter(model=self.model)

@@ -1,0 +1,81 @@
+"""What a language model says of its use, as the units of `pricing.PerToken`: `context.record(**usage.units(said))`.
+
+No token is counted twice: `input_tokens` are those not read from a cache, `output_tokens` those not spent on reasoning.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+TOKENS = ("input_tokens", "cached_tokens", "reasoning_tokens", "output_tokens")
+
+
+def units(*usages: Any) -> dict[str, int]:
+    """The tokens of one call, or of several together; a usage is a dict or an object with attributes.
+
+    - OpenAI, chat completions (`prompt_tokens`, `completion_tokens`) and responses (`input_tokens`, `output_tokens`):
+      cached and reasoning tokens stand in details and are a part of the two numbers.
+    - Anthropic: `cache_read_input_tokens` and `cache_creation_input_tokens` come beside `input_tokens`; what is
+      written to the cache counts as input.
+    - Anything else with `input_tokens` and `output_tokens`: `cached_tokens` and `reasoning_tokens` come beside them,
+      as this function gives them itself.
+
+    Raises `ValueError` for what says neither input nor output: a call whose use is unknown must not be free.
+    """
+    if not usages:
+        raise ValueError("Give the usage of at least one call.")
+    total: Counter[str] = Counter()
+    for usage in usages:
+        total.update(_units(usage))
+    return {unit: total[unit] for unit in TOKENS}
+
+
+def _units(usage: Any) -> dict[str, int]:
+    if _get(usage, "prompt_tokens") is not None:
+        return _inclusive(usage, "prompt_tokens", "completion_tokens")
+    if any(_get(usage, f"{side}_tokens_details") is not None for side in ("input", "output")):
+        return _inclusive(usage, "input_tokens", "output_tokens")
+    return _apart(usage)
+
+
+def _inclusive(usage: Any, asked: str, answered: str) -> dict[str, int]:
+    everything, answer = _count(usage, asked), _count(usage, answered)
+    cached = min(_count(_get(usage, f"{asked}_details"), "cached_tokens"), everything)
+    reasoning = _count(_get(usage, f"{answered}_details"), "reasoning_tokens")
+    # Some providers, such as xAI, leave reasoning out of the answer's tokens; the total tells.
+    is_apart = reasoning > answer or _count(usage, "total_tokens") == everything + answer + reasoning
+    return {
+        "input_tokens": everything - cached,
+        "cached_tokens": cached,
+        "reasoning_tokens": reasoning if is_apart else min(reasoning, answer),
+        "output_tokens": answer if is_apart else answer - min(reasoning, answer),
+    }
+
+
+def _apart(usage: Any) -> dict[str, int]:
+    if _get(usage, "input_tokens") is None and _get(usage, "output_tokens") is None:
+        raise ValueError(
+            "A usage says prompt_tokens and completion_tokens, or input_tokens and output_tokens; "
+            f"this {type(usage).__name__} says neither. Ask the provider to send it with the answer."
+        )
+    return {
+        "input_tokens": _count(usage, "input_tokens") + _count(usage, "cache_creation_input_tokens"),
+        "cached_tokens": _count(usage, "cached_tokens") + _count(usage, "cache_read_input_tokens"),
+        "reasoning_tokens": _count(usage, "reasoning_tokens"),
+        "output_tokens": _count(usage, "output_tokens"),
+    }
+
+
+def _get(usage: Any, name: str) -> Any:
+    return usage.get(name) if isinstance(usage, Mapping) else getattr(usage, name, None)
+
+
+def _count(usage: Any, name: str) -> int:
+    found = _get(usage, name)
+    if found is None:
+        return 0
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise ValueError(f"A usage counts in whole numbers from 0; its {name} is {found!r}.")
+    return found
