@@ -86,14 +86,37 @@ class Plan(models.Model):
         return self.name
 
 
-class PlanPrice(models.Model):
+class Priced(models.Model):
+    """A price of ours and the one at Stripe that stands for it."""
+
+    amount = MinorUnitsField(
+        _("amount"),
+        validators=[MinValueValidator(0)],
+        help_text=_("In the smallest unit of the currency, such as cents."),
+    )
+    currency = CurrencyField(_("currency"))
+    stripe_price_id = StripeIdField(_("price at Stripe"), null=True, blank=True, unique=True)
+    # What the price at Stripe says, as `terms` writes it; empty where somebody else has linked it.
+    stripe_terms = models.CharField(max_length=64, blank=True, default="", editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def terms(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+    @property
+    def is_at_stripe(self) -> bool:
+        """Whether Stripe would charge what we say. An edited price is not, until it was pushed."""
+        return bool(self.stripe_price_id) and self.stripe_terms in ("", self.terms)
+
+
+class PlanPrice(Priced):
     """What a plan costs for an interval. One that was replaced stays, for those who still pay it."""
 
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices", verbose_name=_("plan"))
     interval = models.CharField(_("interval"), max_length=5, choices=Interval, default=Interval.MONTH)
-    amount = MinorUnitsField(_("amount"), help_text=_("In the smallest unit of the currency, such as cents."))
-    currency = CurrencyField(_("currency"))
-    stripe_price_id = StripeIdField(_("price at Stripe"), null=True, blank=True, unique=True)
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Whether it can be bought."))
 
     objects = CatalogQuerySet.as_manager()
@@ -109,19 +132,20 @@ class PlanPrice(models.Model):
     def __str__(self) -> str:
         return f"{self.plan} / {self.get_interval_display()}"
 
+    @property
+    def terms(self) -> str:
+        return f"{super().terms} / {self.interval}"
 
-class CreditPack(models.Model):
+
+class CreditPack(Priced):
     """Credits that are bought once, pay as you go, and never expire."""
 
     slug = models.SlugField(_("slug"), max_length=64, unique=True)
     name = models.CharField(_("name"), max_length=128)
     description = models.TextField(_("description"), blank=True, default="")
-    credits = CreditField(_("credits"))
+    credits = CreditField(_("credits"), validators=[MinValueValidator(0)])
     bonus_credits = CreditField(_("bonus credits"), validators=[MinValueValidator(0)], default=Decimal(0))
-    amount = MinorUnitsField(_("amount"), help_text=_("In the smallest unit of the currency, such as cents."))
-    currency = CurrencyField(_("currency"))
     stripe_product_id = StripeIdField(_("product at Stripe"), null=True, blank=True, unique=True)
-    stripe_price_id = StripeIdField(_("price at Stripe"), null=True, blank=True, unique=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Whether it can be bought."))
 

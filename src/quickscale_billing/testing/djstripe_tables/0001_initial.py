@@ -1,3 +1,4 @@
+# ruff: noqa: N999 - as Django names migrations
 from typing import Any
 
 from django.apps import apps as installed

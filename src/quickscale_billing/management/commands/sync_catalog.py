@@ -1,0 +1,38 @@
+"""`sync_catalog [FILE]`: rows and Stripe agree with the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from quickscale_billing import catalog
+from quickscale_billing.conf import conf
+from quickscale_billing.exceptions import BillingError
+
+
+class Command(BaseCommand):
+    help = "Make our plans and packs, and Stripe's products and prices, agree with a catalog file."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", metavar="FILE", help='the catalog; else QUICKSCALE_BILLING["CATALOG"]')
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = options["file"] or conf.CATALOG
+        if path is None:
+            raise CommandError('Name a file, or set QUICKSCALE_BILLING["CATALOG"] to its path.')
+        act = catalog.compare if options["dry_run"] else catalog.sync
+        try:
+            self._tell(act(catalog.read(path)), dry_run=options["dry_run"])
+        except BillingError as error:
+            raise CommandError(str(error)) from error
+
+    def _tell(self, lines: Any, *, dry_run: bool) -> None:
+        number = 0
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - counted
+            self.stdout.write(line)
+        if not number:
+            self.stdout.write("Nothing to do.")
+        elif dry_run:
+            self.stdout.write("Nothing was changed: this was a dry run.")
