@@ -11,11 +11,11 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
-from quickscale_credits.amounts import to_micro
 from quickscale_credits.checks import misspelled_keys
 from quickscale_services import discovery
 from quickscale_services.base import BaseService
 from quickscale_services.conf import conf
+from quickscale_services.pricing import FromInput, PerToken, Price, as_price
 from quickscale_services.registry import registry
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -76,15 +76,37 @@ def _name(service: BaseService) -> Iterator[CheckMessage]:
 
 
 def _cost(service: BaseService) -> Iterator[CheckMessage]:
-    if type(service).get_cost is not BaseService.get_cost:
-        return
+    is_own = type(service).get_cost is not BaseService.get_cost
+    if isinstance(service.cost, Price):
+        yield from _units(service, service.cost, is_estimated=is_own)
+    elif not is_own:
+        yield from _amount(service)
+
+
+def _amount(service: BaseService) -> Iterator[CheckMessage]:
     try:
-        problem = "it is below zero" if to_micro(service.cost) < 0 else ""
+        as_price(service.cost)
     except (TypeError, ValueError) as error:
-        problem = str(error)
-    if problem:
-        hint = "Write 2, '2.5' or Decimal('2.5'), or override get_cost."
-        yield _error(service, f"its cost {service.cost!r} is no amount: {problem}", hint, "E004")
+        hint = (
+            "Write 2, '2.5' or Decimal('2.5'), a price such as pricing.PerUnit('pages', '0.1'), or override get_cost."
+        )
+        yield _error(service, f"its cost {service.cost!r} is no amount: {error}", hint, "E004")
+
+
+def _units(service: BaseService, price: Price, *, is_estimated: bool) -> Iterator[CheckMessage]:
+    is_estimated = is_estimated or type(service).estimate_units is not BaseService.estimate_units
+    if price.units and not is_estimated:
+        units = ", ".join(sorted(price.units))
+        hint = f"Write estimate_units(self, data): the most that a run may use of {units}."
+        yield _error(service, "nobody knows how much to hold for it", hint, "E010")
+    for part in price.parts:
+        if isinstance(part, PerToken) and isinstance(part.model, FromInput) and not _has(service, part.model.field):
+            hint = "Add the field, or name another one in pricing.FromInput."
+            yield _error(service, f"its Input has no field {part.model.field!r} to name a model", hint, "E011")
+
+
+def _has(service: BaseService, field: str) -> bool:
+    return _is_model(service.Input) and field in service.Input.model_fields
 
 
 def _timeout(service: BaseService) -> Iterator[CheckMessage]:

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from quickscale_credits.amounts import from_micro, to_micro
-from quickscale_services.base import BaseService
-from quickscale_services.price_words import in_credits
+from quickscale_services.pricing import Fixed, Price, as_price
+from quickscale_services.quoting import has_own_cost
 
 if TYPE_CHECKING:
+    from quickscale_services.base import BaseService
     from quickscale_services.models import Service
 
 
 def fixed_price(service: BaseService, switch: Service) -> Decimal | None:
-    """None if it depends on the input."""
+    """None if it depends on the input, or on what is used."""
     override: Decimal | None = switch.cost_override
     if override is not None:
         return override
-    if type(service).get_cost is not BaseService.get_cost:
+    if has_own_cost(service):
         return None
-    return from_micro(to_micro(service.cost))
+    price = as_price(service.cost)
+    return None if price.units else price.tariff(None).fixed
 
 
 def price_label(service: BaseService, switch: Service) -> str:
-    price = fixed_price(service, switch)
-    if price is None:
+    if switch.cost_override is not None:
+        return str(Fixed(switch.cost_override))
+    if has_own_cost(service) and not isinstance(service.cost, Price):
         return _("Price by input")
-    if price == 0:
-        return _("Free")
-    return in_credits(price)
+    return str(as_price(service.cost))
