@@ -57,7 +57,7 @@ class Purchase(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pack} × {self.quantity}"
+        return f"{self.quantity} x {self.pack}"
 
 
 class SubscriptionQuerySet(models.QuerySet["PlanSubscription"]):
@@ -175,8 +175,8 @@ class PlanSubscription(models.Model):
 class PaidSegment(models.Model):
     """A stretch of paid time with the terms it was sold on, which no later change of the plan touches.
 
-    A period that Stripe billed is the `period` of itself (None); an upgrade within it makes a segment that begins
-    in its midst and shares its refills.
+    A period that Stripe billed has no `period`. An upgrade within it makes a segment that begins in its midst, names
+    it as its `period` and shares its refills.
     """
 
     subscription = models.ForeignKey(
@@ -205,6 +205,9 @@ class PaidSegment(models.Model):
     stripe_price_id = StripeIdField(_("price at Stripe"))
     stripe_invoice_id = StripeIdField(_("invoice at Stripe"), db_index=True)
     stripe_line_id = StripeIdField(_("line of the invoice"), unique=True)
+    next_refill_at = models.DateTimeField(
+        _("next refill at"), null=True, db_index=True, help_text=_("Empty where none is left, and for an upgrade.")
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
     class Meta:
@@ -221,15 +224,11 @@ class PaidSegment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.plan} {self.starts_at:%Y-%m-%d}–{self.lasts_until:%Y-%m-%d}"
+        return f"{self.plan} {self.starts_at:%Y-%m-%d} / {self.lasts_until:%Y-%m-%d}"
 
     @property
     def lasts_until(self) -> datetime:
         return self.closed_at or self.ends_at
-
-    @property
-    def root(self) -> PaidSegment:
-        return self.period or self
 
 
 class Refill(models.Model):
@@ -262,4 +261,4 @@ class Refill(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.credits} {self.starts_at:%Y-%m-%d}–{self.ends_at:%Y-%m-%d}"
+        return f"{self.credits} {self.starts_at:%Y-%m-%d} / {self.ends_at:%Y-%m-%d}"
