@@ -34,6 +34,17 @@ class ServicesSettings(SettingsDict):
         return value
 
     @property
+    def QUEUE(self) -> str:  # noqa: N802
+        """What hands runs to workers: a backend in TASKS by its alias, or the dotted path of a function."""
+        value = self.get("QUEUE", "default")
+        if not isinstance(value, str) or not value:
+            raise ImproperlyConfigured(
+                f"{self.setting}[\"QUEUE\"] must be an alias in TASKS, such as 'default', or the dotted path of a "
+                f"function, such as 'quickscale_services.celery.enqueue', not {value!r}."
+            )
+        return value
+
+    @property
     def RATE_LIMIT(self) -> str | None:  # noqa: N802
         """How many requests of one account the HTTP API answers, such as "600/minute"; None for any number."""
         value = self.get("RATE_LIMIT", None)

@@ -6,6 +6,7 @@ class Input(pydantic.BaseModel):
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MB = 1024 * 1024
 DEFAULT_MAX_SIZE = 10 * MB
+# The context of a validation whose JSON is our own, with files in it: nobody who sends JSON can send one so.
+KEPT = object()
 
 
 class Upload:
@@ -86,14 +89,16 @@ class Accept:
             raise TypeError(
                 f"Accept stands directly with Upload, as in Annotated[Upload, Accept(…)], not with {source}."
             )
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             self.validate,
             serialization=core_schema.plain_serializer_function_ser_schema(_described, when_used="json"),
             metadata={"pydantic_js_functions": [self._json_schema]},
         )
 
-    def validate(self, value: Any) -> Upload:
+    def validate(self, value: Any, info: core_schema.ValidationInfo) -> Upload:
         upload = Upload(value) if isinstance(value, File) else value
+        if info.context is KEPT and isinstance(value, dict):
+            upload = unpacked(value)
         if not isinstance(upload, Upload):
             raise _refused("upload_type", _("A file is expected here."))
         if upload.size == 0:
@@ -111,6 +116,15 @@ class Accept:
 
     def _json_schema(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "format": "binary", "x-accept": list(self.types), "x-max-size": self.max_size}
+
+
+def packed(upload: Upload) -> dict[str, str]:
+    content = base64.b64encode(upload.read()).decode()
+    return {"name": upload.name, "content_type": upload.content_type, "content": content}
+
+
+def unpacked(kept: dict[str, str]) -> Upload:
+    return Upload.of(base64.b64decode(kept["content"]), kept["name"], kept["content_type"])
 
 
 def _described(upload: Upload) -> dict[str, Any]:

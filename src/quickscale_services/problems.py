@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from quickscale_credits.exceptions import IdempotencyConflict, InsufficientCredits, SpendingLimitExceeded
 from quickscale_services.exceptions import (
     InvalidInput,
+    QueueUnavailable,
     RateLimited,
     RunInProgress,
     ServiceDisabled,
@@ -30,6 +31,7 @@ ANSWERS: dict[type[Exception], tuple[int, str]] = {
     RateLimited: (429, "rate_limited"),
     ServiceFailed: (502, "service_failed"),
     ServiceDisabled: (503, "service_disabled"),
+    QueueUnavailable: (503, "unavailable"),
     ServiceTimeout: (504, "service_timeout"),
 }
 ERRORS = tuple(ANSWERS)

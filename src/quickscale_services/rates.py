@@ -57,7 +57,7 @@ def require(text: str, run: ServiceRun) -> None:
 
 
 def require_room(most: int, run: ServiceRun) -> None:
-    """Raises `RateLimited` if this account has so many runs under way already."""
-    running = type(run).objects.filter(account_id=run.account_id, status=run.Status.RUNNING)
-    if running.filter(deadline__gt=run.created_at).count() >= most:
+    """Raises `RateLimited` if this account has so many runs under way already; those that wait for a worker count."""
+    under_way = type(run).objects.under_way().filter(account_id=run.account_id)
+    if under_way.filter(deadline__gt=run.created_at).count() >= most:
         raise RateLimited(SOON)

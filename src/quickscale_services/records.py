@@ -23,10 +23,11 @@ from quickscale_credits.ledger.locking import Tx, transact
 from quickscale_credits.models import Hold, LedgerEntry
 from quickscale_services import rates, schemas
 from quickscale_services.conf import conf
-from quickscale_services.models import ServiceRun
-from quickscale_services.signals import run_failed, run_succeeded
+from quickscale_services.models import RunInput, RunQuerySet, ServiceRun
+from quickscale_services.signals import run_canceled, run_failed, run_succeeded
 
 if TYPE_CHECKING:
+    from quickscale_services.quoting import Quote
     from quickscale_services.runner import Request
 
 T = TypeVar("T")
@@ -40,23 +41,26 @@ class AlreadySettled(Exception):
     """Somebody else has recorded the end of this run."""
 
 
-def begin(request: Request, price: Decimal, rate_limit: str) -> ServiceRun:
+def begin(request: Request, quote: Quote, rate_limit: str) -> ServiceRun:
     """Hold and record, in one transaction.
 
     Raises `InsufficientCredits`, `SpendingLimitExceeded`, `RateLimited`, and `IntegrityError` for a key in use.
     """
-    return _transacted(partial(_begin, request, price, rate_limit))
+    lasting = request.service.time_limit + GRACE
+    return transacted(lambda: hold_and_save(new_run(request), request, quote, rate_limit, lasting=lasting))
 
 
-def _begin(request: Request, price: Decimal, rate_limit: str) -> ServiceRun:
-    run = _new_run(request)
-    if price:
+def hold_and_save(
+    run: ServiceRun, request: Request, quote: Quote, rate_limit: str, *, lasting: timedelta
+) -> ServiceRun:
+    run.price = quote.as_json()
+    if quote.held:
         run.hold = ledger.hold(
             request.owner,
-            price,
+            quote.held,
             reason=run.service,
             reference=str(run.pk),
-            expires_in=request.service.time_limit + GRACE,
+            expires_in=lasting,
             actor=request.actor,
         )
     run.account_id = run.hold.account_id if run.hold else open_account(request.owner).pk
@@ -68,7 +72,7 @@ def _begin(request: Request, price: Decimal, rate_limit: str) -> ServiceRun:
     return run
 
 
-def _new_run(request: Request) -> ServiceRun:
+def new_run(request: Request) -> ServiceRun:
     now = timezone.now()
     return ServiceRun(
         service=request.service.name,
@@ -90,17 +94,18 @@ def succeed(run: ServiceRun, cost: Decimal, output: Any, *, keep_output: bool, e
     `error_code` says why a stream ended early for which something is charged nevertheless.
     """
     changes: dict[str, Any] = {"status": Status.SUCCEEDED, "cost": cost, "error_code": error_code}
-    if keep_output or run.idempotency_key:
+    is_asked_for_later = run.idempotency_key or run.in_background
+    if keep_output or is_asked_for_later:
         changes["output"] = output
-    if run.idempotency_key and not keep_output:
+    if is_asked_for_later and not keep_output:
         changes["replay_until"] = timezone.now() + conf.REPLAY_WINDOW
 
     def work() -> None:
         if run.hold:
             changes["entry"] = _capture(run.hold, cost)
-        _settle(run, run_succeeded, changes)
+        _settle(run, run_succeeded, changes, ServiceRun.objects.filter(status=Status.RUNNING))
 
-    _transacted(work)
+    transacted(work)
 
 
 def _capture(hold: Hold, cost: Decimal) -> LedgerEntry | None:
@@ -110,39 +115,51 @@ def _capture(hold: Hold, cost: Decimal) -> LedgerEntry | None:
         raise AlreadySettled from error
 
 
-def fail(run: ServiceRun, error_code: str, status: Status = Status.FAILED) -> bool:
+def fail(run: ServiceRun, error_code: str) -> bool:
     """Release and record, in one transaction, and free the key. False if the run had ended already."""
+    return _give_up(run, run_failed, Status.FAILED, error_code, ServiceRun.objects.under_way())
+
+
+def expire(run: ServiceRun) -> bool:
+    """Settle a run whose time is over and whose process has not done so."""
+    code = "not_started" if run.status == Status.QUEUED else "service_lost"
+    return _give_up(run, run_failed, Status.EXPIRED, code, ServiceRun.objects.lost().filter(status=run.status))
+
+
+def cancel(run: ServiceRun, error_code: str = "") -> bool:
+    in_background = ServiceRun.objects.under_way().filter(in_background=True)
+    return _give_up(run, run_canceled, Status.CANCELED, error_code, in_background)
+
+
+def _give_up(run: ServiceRun, signal: Signal, status: Status, error_code: str, among: RunQuerySet) -> bool:
     changes = {"status": status, "error_code": error_code, "idempotency_key": None}
 
     def work() -> None:
         if run.hold:
             ledger.release(run.hold)
-        _settle(run, run_failed, changes)
+        _settle(run, signal, changes, among)
 
     try:
-        _transacted(work)
+        transacted(work)
     except (AlreadySettled, HoldClosed):
         return False
     return True
 
 
-def expire(run: ServiceRun) -> bool:
-    """Settle a run whose time is over and whose process has not done so."""
-    return fail(run, "service_lost", Status.EXPIRED)
-
-
-def _settle(run: ServiceRun, signal: Signal, changes: dict[str, Any]) -> None:
+def _settle(run: ServiceRun, signal: Signal, changes: dict[str, Any], among: RunQuerySet) -> None:
     now = timezone.now()
-    changes = changes | {"finished_at": now, "duration": max(now - (run.started_at or now), timedelta(0))}
-    running = ServiceRun.objects.filter(pk=run.pk, status=Status.RUNNING)
-    if not running.update(**changes):
+    duration = max(now - run.started_at, timedelta(0)) if run.started_at else None
+    changes = changes | {"units": run.units, "finished_at": now, "duration": duration}
+    if not among.filter(pk=run.pk).update(**changes):
         raise AlreadySettled
+    if run.in_background:
+        RunInput.objects.filter(pk=run.pk).delete()
     for name, value in changes.items():
         setattr(run, name, value)
     transaction.on_commit(partial(signal.send_robust, sender=ServiceRun, run=run))
 
 
-def _transacted(work: Callable[[], T]) -> T:
+def transacted(work: Callable[[], T]) -> T:
     """In a transaction of our own, tried again after a deadlock; in a test case's, under a savepoint."""
 
     def step(tx: Tx) -> T:

@@ -151,6 +151,11 @@ def _begin(request: Request) -> Started | ServiceResult:
     return Started(request=request, run=run, context=context_of(request, run, quoted))
 
 
+def resume(request: Request, run: ServiceRun) -> Started:
+    """A run whose credits another process has held. Whoever calls this must `succeed` or `fail` afterwards."""
+    return Started(request=request, run=run, context=context_of(request, run, Quote.of(run)))
+
+
 def admit(request: Request, switch: Service) -> Quote:
     """What it is held at. Raises `ServiceDisabled`, `ServiceForbidden`, and whatever `get_cost` does."""
     if not switch.is_active:

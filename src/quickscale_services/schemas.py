@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json, to_jsonable_python
 
 from quickscale_services.exceptions import InvalidInput
-from quickscale_services.files import Upload
+from quickscale_services.files import KEPT, Upload
 
 if TYPE_CHECKING:
     from quickscale_services.base import BaseService
@@ -25,9 +25,15 @@ def validate(service: BaseService, given: dict[str, Any]) -> BaseModel:
     try:
         return service.Input.model_validate(given, extra="forbid")
     except ValidationError as error:
-        raise InvalidInput(
-            error.errors(include_url=False, include_context=False, include_input=False)  # type: ignore[arg-type]
-        ) from None
+        raise _invalid(error) from None
+
+
+def validate_kept(service: BaseService, kept: dict[str, Any]) -> BaseModel:
+    """The `Input` once more, from JSON that was kept for a worker, with its files."""
+    try:
+        return service.Input.model_validate_json(to_json(kept), extra="forbid", context=KEPT)
+    except ValidationError as error:
+        raise _invalid(error) from None
 
 
 def fingerprint(service: BaseService, data: BaseModel) -> str:
@@ -59,6 +65,12 @@ def load(service: BaseService, kept: Any) -> Any:
     except ValidationError:
         return None
     return loaded if service.stream else loaded[0]
+
+
+def _invalid(error: ValidationError) -> InvalidInput:
+    return InvalidInput(
+        error.errors(include_url=False, include_context=False, include_input=False)  # type: ignore[arg-type]
+    )
 
 
 def _digestible(value: Any) -> Any:

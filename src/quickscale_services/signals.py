@@ -4,3 +4,4 @@ from django.dispatch import Signal
 
 run_succeeded = Signal()
 run_failed = Signal()
+run_canceled = Signal()

@@ -1,0 +1,99 @@
+"""The rows of runs in the background, from the hold to the claim. How such a run ends, `records` says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from quickscale_services import records
+from quickscale_services.models import RunInput, ServiceRun
+
+if TYPE_CHECKING:
+    from quickscale_services.base import BaseService
+    from quickscale_services.quoting import Quote
+    from quickscale_services.runner import Request
+
+Status = ServiceRun.Status
+
+
+def enqueue(request: Request, quote: Quote, rate_limit: str, kept: dict[str, Any]) -> ServiceRun:
+    """Hold and record, in one transaction or in the caller's. Raises as `records.begin` does."""
+    lasting = longest(request.service) + records.GRACE
+
+    def work() -> ServiceRun:
+        run = records.hold_and_save(_queued_run(request), request, quote, rate_limit, lasting=lasting)
+        RunInput.objects.create(run=run, data=kept)
+        return run
+
+    return records.transacted(work)
+
+
+def _queued_run(request: Request) -> ServiceRun:
+    run = records.new_run(request)
+    run.status = Status.QUEUED
+    run.in_background = True
+    run.attempts = 0
+    run.started_at = None
+    run.deadline = run.created_at + request.service.queue_time_limit
+    return run
+
+
+def longest(service: BaseService) -> timedelta:
+    """From the hold to the last moment of the last attempt."""
+    attempts = service.retries + 1
+    delays = sum((service.delay_before(attempt) for attempt in range(1, attempts + 1)), timedelta(0))
+    return service.queue_time_limit + delays + service.time_limit * attempts
+
+
+def claim(run: ServiceRun, service: BaseService) -> bool:
+    """Begin this attempt. False if another worker has, or if its time is over: whatever calls twice begins once."""
+    now = timezone.now()
+    changes: dict[str, Any] = {
+        "status": Status.RUNNING,
+        "started_at": now,
+        "deadline": min(now + service.time_limit, _last_moment(run, service)),
+    }
+    waiting = ServiceRun.objects.filter(pk=run.pk, status=Status.QUEUED, attempts=run.attempts, deadline__gt=now)
+    if not records.transacted(lambda: waiting.update(**changes, attempts=F("attempts") + 1)):
+        return False
+    _set(run, **changes, attempts=run.attempts + 1)
+    return True
+
+
+def put_back(run: ServiceRun, service: BaseService, delay: timedelta) -> bool:
+    """Let it wait for another attempt within the same hold. False if it has ended meanwhile."""
+    begins_by = min(timezone.now() + delay + service.queue_time_limit, _last_moment(run, service) - service.time_limit)
+    changes = {"status": Status.QUEUED, "deadline": begins_by, "progress": None, "progress_note": ""}
+    if not records.transacted(lambda: _this_attempt(run).update(**changes)):
+        return False
+    _set(run, **changes)
+    return True
+
+
+def note_progress(run: ServiceRun, **changes: Any) -> bool:
+    """False if the run has ended meanwhile."""
+    _set(run, **changes)
+    return bool(_this_attempt(run).update(**changes))
+
+
+def is_under_way(run: ServiceRun) -> bool:
+    return _this_attempt(run).exists()
+
+
+def _this_attempt(run: ServiceRun) -> Any:
+    return ServiceRun.objects.filter(pk=run.pk, status=Status.RUNNING, attempts=run.attempts)
+
+
+def _last_moment(run: ServiceRun, service: BaseService) -> datetime:
+    """The hold was made for the service as it was then; a deploy may have changed its times."""
+    if run.hold is not None and run.hold.expires_at is not None:
+        return run.hold.expires_at - records.GRACE
+    return run.created_at + longest(service)
+
+
+def _set(run: ServiceRun, **changes: Any) -> None:
+    for name, value in changes.items():
+        setattr(run, name, value)

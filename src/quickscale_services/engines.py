@@ -1,0 +1,54 @@
+"""What hands runs to workers: `django.tasks`, or the function that the setting `QUEUE` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Protocol, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from quickscale_services.conf import conf
+
+
+class Engine(Protocol):
+    """Sees to it that a worker calls `queueing.execute(run_id, attempt)`, after the delay if it can.
+
+    `queue` is empty for the engine's default one. Whatever it raises, the run fails and nothing is charged.
+    """
+
+    def __call__(self, run_id: str, attempt: int, *, queue: str, delay: timedelta) -> None: ...
+
+
+def require() -> Engine:
+    """Raises `ImproperlyConfigured` if there is none."""
+    if "." in conf.QUEUE:
+        return _named(conf.QUEUE)
+    found = _django_tasks()
+    if found is None:
+        raise ImproperlyConfigured(
+            "Runs in the background need Django 6 or the package django-tasks "
+            "(pip install 'django-quickscale[background]'), or a function that QUICKSCALE_SERVICES[\"QUEUE\"] names."
+        )
+    return cast(Engine, partial(found, backend=conf.QUEUE))
+
+
+def is_available() -> bool:
+    return "." in conf.QUEUE or _django_tasks() is not None
+
+
+def _named(path: str) -> Engine:
+    try:
+        return cast(Engine, import_string(path))
+    except ImportError as error:
+        raise ImproperlyConfigured(f'QUICKSCALE_SERVICES["QUEUE"] cannot be imported: {error}') from error
+
+
+def _django_tasks() -> Callable[..., None] | None:
+    try:
+        from quickscale_services import background
+    except ImportError:
+        return None
+    return background.enqueue
