@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,6 +32,21 @@ class BillingSettings(SettingsDict):
                 f'{self.setting}["CHECKOUT"] must be a dict of options of a Checkout session, not {value!r}.'
             )
         return dict(value)
+
+    @property
+    def PLAN_CHANGE_CREDITS(self) -> str:  # noqa: N802
+        """What an upgrade gives of the refill at hand: the "difference" for the time that is left, or the "full" one."""
+        value: str = self.get("PLAN_CHANGE_CREDITS", "difference")
+        if value not in ("difference", "full"):
+            raise ImproperlyConfigured(
+                f'{self.setting}["PLAN_CHANGE_CREDITS"] must be "difference" or "full", not {value!r}.'
+            )
+        return value
+
+    @property
+    def REFILL_GRACE(self) -> timedelta:  # noqa: N802
+        """How long a refill outlasts its time, at most as long again: Stripe collects an hour after a period began."""
+        return self.timedelta("REFILL_GRACE", timedelta(hours=24))
 
 
 conf = BillingSettings()

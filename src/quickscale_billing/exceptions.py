@@ -49,3 +49,7 @@ class StripeRefused(BillingError):
 
 class CatalogInvalid(BillingError):
     """The catalog file cannot be used; the message names the entry and the line."""
+
+
+class Unsettled(BillingError):
+    """What Stripe says cannot be booked, or not all of it: the message says why. It is tried again."""
