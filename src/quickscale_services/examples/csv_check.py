@@ -56,7 +56,12 @@ class CsvCheck(BaseService):
             default=None, description="At most 5 MB, 100,000 rows and 200 columns."
         )
         text: str | None = Field(
-            default=None, title="Or text", min_length=1, max_length=200_000, description="The CSV, pasted."
+            default=None,
+            title="Or text",
+            min_length=1,
+            max_length=200_000,
+            description="The CSV, pasted.",
+            examples=["name,amount\nAda,12.5\nGrace,7\n"],
         )
         delimiter: Literal["detect", "comma", "semicolon", "tab", "pipe"] = "detect"
         header: Literal["detect", "yes", "no"] = Field(
