@@ -31,6 +31,18 @@ INCLUDABLE = {
     "invoice": {"payments": ("invoice_payment", "invoice", "/v1/invoice_payments?invoice={id}")},
 }
 
+# Kinds that do not tell when they were made, or in which mode.
+HIDDEN = {
+    "account": ("livemode",),
+    "balance_transaction": ("livemode",),
+    "discount": ("created", "livemode"),
+    "invoiceitem": ("created",),
+    "item": ("created", "livemode"),
+    "line_item": ("created",),
+    "refund": ("livemode",),
+    "subscription_item": ("livemode",),
+}
+
 
 def render(sandbox: Sandbox, shown: Object, expand: Iterable[str] = ()) -> Object:
     answer = public(shown)
@@ -44,13 +56,16 @@ def render(sandbox: Sandbox, shown: Object, expand: Iterable[str] = ()) -> Objec
     return answer
 
 
-def public(value: Any) -> Any:
-    """A copy without the members that are the simulator's own."""
+def public(shown: Object) -> Object:
+    """A copy without the members that are the simulator's own, or that Stripe does not have on this kind."""
+    hidden = HIDDEN.get(shown["object"], ())
+    return {name: copy(value) for name, value in shown.items() if not name.startswith("_") and name not in hidden}
+
+
+def copy(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: public(member) for name, member in value.items() if not name.startswith("_")}
-    if isinstance(value, list):
-        return [public(member) for member in value]
-    return value
+        return {name: copy(member) for name, member in value.items()}
+    return [copy(member) for member in value] if isinstance(value, list) else value
 
 
 def render_sublist(sandbox: Sandbox, owner: Object, noun: str, member: str, address: str) -> Object:

@@ -1,0 +1,1 @@
+"""The pages that Stripe hosts, and a panel to steer the simulator with."""

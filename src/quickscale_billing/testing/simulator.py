@@ -1,0 +1,127 @@
+"""Stripe, played by a server on loopback: start it, pay, move its clock, and watch the webhooks come."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from quickscale_billing.testing import authentication, checkout
+from quickscale_billing.testing.api import Api
+from quickscale_billing.testing.checkout import Payer
+from quickscale_billing.testing.clock import Clock
+from quickscale_billing.testing.errors import StripeError
+from quickscale_billing.testing.pages.site import Site
+from quickscale_billing.testing.resources.accounts import open_account
+from quickscale_billing.testing.routes import ROUTES
+from quickscale_billing.testing.sandbox import API_VERSION, Object, Sandbox
+from quickscale_billing.testing.server import Server
+from quickscale_billing.testing.webhooks import Webhooks
+from quickscale_billing.testing.wiring import AGENDA, REACTIONS
+
+VISA = "4242424242424242"
+API_KEY = "sk_test_" + "simulator" * 3
+
+
+class StripeSimulator:
+    """One simulated Stripe account. It keeps everything in memory and forgets it when it is stopped.
+
+    Ids are the same in every run with the same seed. The clock stands still until it is advanced, and starts at
+    `start`, by default now. Whatever a method brings about is told to the webhook endpoints before it returns,
+    unless the deliveries are held (`webhooks.hold()`).
+    """
+
+    def __init__(self, *, seed: str = "", start: datetime | None = None, port: int = 0) -> None:
+        chosen = seed or secrets.token_hex(8)
+        self.sandbox = Sandbox(seed=chosen, start=start, reactions=REACTIONS, agenda=AGENDA)
+        self.webhooks = Webhooks(self.sandbox)
+        self.sandbox.after_moving.append(lambda: self.webhooks.flow())
+        self.account = open_account(self.sandbox)
+        self.api = Api(self.sandbox, ROUTES)
+        self.server = Server(self.api, Site(self.sandbox, self.webhooks), port)
+        self.sandbox.address = self.server.address
+        self.api_key = API_KEY
+
+    def __enter__(self) -> StripeSimulator:
+        self.server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.stop()
+
+    @property
+    def address(self) -> str:
+        """For `base_addresses={"api": …}` of a StripeClient, and for dj-stripe's STRIPE_API_HOST."""
+        return self.server.address
+
+    @property
+    def clock(self) -> Clock:
+        return self.sandbox.clock
+
+    def settings(self) -> dict[str, Any]:
+        """The Django settings with which dj-stripe talks to this simulator."""
+        return {
+            "STRIPE_API_HOST": self.address,
+            "STRIPE_API_VERSION": API_VERSION,
+            "STRIPE_LIVE_MODE": False,
+            "STRIPE_TEST_SECRET_KEY": self.api_key,
+        }
+
+    def listen(self, address: str, *, events: list[str] | None = None) -> Object:
+        """A webhook endpoint at the address; its `secret` signs what is delivered there."""
+        from quickscale_billing.testing.resources import webhook_endpoints
+
+        params = {"url": address, "enabled_events": events or ["*"], "api_version": API_VERSION}
+        with self.sandbox.lock:
+            return webhook_endpoints.create(self.sandbox, params)  # type: ignore[no-any-return]
+
+    def pay(
+        self,
+        session: Any,
+        card: str = VISA,
+        *,
+        email: str = "customer@example.com",
+        name: str = "Simulated Customer",
+        authenticate: bool = True,
+    ) -> Object:
+        """Pay the checkout session (its id, or anything with an `id` or `stripe_id`) as a customer would on the hosted
+        page, and pass the 3-D Secure challenge, or fail it. Raises StripeError where the page would show an error."""
+        with self.sandbox.lock:
+            found = self.sandbox.get("checkout.session", identifier_of(session))
+            if found["status"] != "open":
+                raise StripeError(400, "invalid_request_error", f"The session is {found['status']}, not open.")
+            with self.sandbox.on_clock_of(found["customer"]):
+                self.pay_open(found, card, Payer(email, name), authenticate=authenticate)
+        self.webhooks.flow()
+        if found["status"] != "complete":
+            raise self.why_open(found)
+        return found
+
+    def pay_open(self, session: Object, card: str, payer: Payer, *, authenticate: bool) -> None:
+        method = checkout.method_for(self.sandbox, card, payer)
+        if method is None:
+            raise ValueError(f"{card} is none of Stripe's test cards; see quickscale_billing.testing.cards.CARDS")
+        checkout.pay(self.sandbox, session, method, payer)
+        if session["status"] == "open":
+            intent = checkout.pending_intent(self.sandbox, session)
+            if intent["status"] == "requires_action":
+                authentication.finish(self.sandbox, intent, passed=authenticate)
+
+    def why_open(self, session: Object) -> StripeError:
+        message = checkout.problem_of(checkout.pending_intent(self.sandbox, session))
+        return StripeError(402, "card_error", message)
+
+    def decline_next(self, customer: Any = None, code: str = "generic_decline") -> None:
+        """The next payment of the customer (of anybody, without one) is declined with this decline code."""
+        with self.sandbox.lock:
+            key = None if customer is None else identifier_of(customer)
+            self.sandbox.faults.declines.setdefault(key, []).append(code)
+
+
+def identifier_of(thing: Any) -> str:
+    """The Stripe id of a string, of a Stripe object, or of a row that has `stripe_id` or `id`."""
+    if isinstance(thing, str):
+        return thing
+    if isinstance(thing, dict):
+        return str(thing["id"])
+    return str(getattr(thing, "stripe_id", None) or thing.id)
