@@ -141,7 +141,8 @@ def test_the_metadata_says_what_is_needed(metadata):
 
 
 def test_the_extras_are_the_announced_ones(metadata):
-    assert {"services", "api", "examples", "billing", "all", "demo", "test"} == set(metadata.get_all("Provides-Extra"))
+    announced = {"services", "api", "background", "celery", "examples", "billing", "all", "demo", "test"}
+    assert announced == set(metadata.get_all("Provides-Extra"))
 
 
 @pytest.mark.installs
