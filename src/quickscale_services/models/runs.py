@@ -93,6 +93,7 @@ class ServiceRun(models.Model):
         verbose_name = _("service run")
         verbose_name_plural = _("service runs")
         ordering = ["-created_at"]
+        permissions = [("credit_back_run", _("Can credit back runs"))]
         indexes = [
             models.Index(fields=["account", "-created_at"], name="services_run_history"),
             models.Index(fields=["service", "-created_at"], name="services_run_by_service"),
