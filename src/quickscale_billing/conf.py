@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured
 
 from quickscale_credits.conf import SettingsDict
+
+SITE = re.compile(r"https?://[^/\s]+")
 
 
 class BillingSettings(SettingsDict):
@@ -47,6 +50,32 @@ class BillingSettings(SettingsDict):
     def REFILL_GRACE(self) -> timedelta:  # noqa: N802
         """How long a refill outlasts its time, at most as long again: Stripe collects an hour after a period began."""
         return self.timedelta("REFILL_GRACE", timedelta(hours=24))
+
+    @property
+    def SITE_URL(self) -> str | None:  # noqa: N802
+        """Where the site is, such as "https://inkwell.example"; None for the first of `ALLOWED_HOSTS`."""
+        value = self.get("SITE_URL", None)
+        if value is not None and not (isinstance(value, str) and SITE.fullmatch(value)):
+            raise ImproperlyConfigured(
+                f'{self.setting}["SITE_URL"] must read like "https://inkwell.example", not {value!r}.'
+            )
+        return value
+
+    @property
+    def SUCCESS_URL(self) -> str | None:  # noqa: N802
+        """Where a payer comes back to; None for our own page. `{CHECKOUT_SESSION_ID}` in it is filled in by Stripe."""
+        return self._address("SUCCESS_URL")
+
+    @property
+    def CANCEL_URL(self) -> str | None:  # noqa: N802
+        """Where somebody comes back to who has not paid; None for our own page."""
+        return self._address("CANCEL_URL")
+
+    def _address(self, key: str) -> str | None:
+        value = self.get(key, None)
+        if value is not None and not (isinstance(value, str) and value.startswith(("/", "http://", "https://"))):
+            raise ImproperlyConfigured(f'{self.setting}["{key}"] must be a path or an address, not {value!r}.')
+        return value
 
 
 conf = BillingSettings()

@@ -33,6 +33,11 @@ def price_of(plan: Plan, interval: str, currency: str | None = None) -> PlanPric
     return first
 
 
+def refuse_other_currency(pack: CreditPack, currency: str | None) -> None:
+    if currency is not None and currency.lower() != pack.currency:
+        raise UnknownItem(f"The pack {pack.slug!r} is sold in {pack.currency}, not in {currency}.")
+
+
 def slug_is_taken(slug: str, *, by_other_than: type[Item]) -> bool:
     """Whether a pack has the slug wanted for a plan, or a plan that wanted for a pack."""
     other = CreditPack if by_other_than is Plan else Plan

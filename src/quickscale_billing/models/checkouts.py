@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from typing import Self
 
 from django.db import models
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from quickscale_billing.fields import CurrencyField, MinorUnitsField, StripeIdField
-from quickscale_billing.models.catalog import CreditPack, Interval, PlanPrice
+from quickscale_billing.models.catalog import CreditPack, Interval, Plan, PlanPrice
 from quickscale_credits.fields import CreditField, ExactCharField
 from quickscale_credits.models import CreditAccount
 
@@ -23,6 +24,10 @@ class CheckoutQuerySet(models.QuerySet["CheckoutSession"]):
 
 class CheckoutSession(models.Model):
     """What was put before the payer. Written before Stripe is asked; for a pack it freezes the terms of the sale."""
+
+    class Mode(models.TextChoices):
+        PAYMENT = "payment", _("Payment")
+        SUBSCRIPTION = "subscription", _("Subscription")
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")
@@ -46,8 +51,8 @@ class CheckoutSession(models.Model):
     interval = models.CharField(_("interval"), max_length=5, choices=Interval, blank=True, default="")
     amount = MinorUnitsField(_("amount"), help_text=_("Before discounts and tax."))
     currency = CurrencyField(_("currency"))
-    credits = CreditField(_("credits"))
-    bonus_credits = CreditField(_("bonus credits"))
+    credits = CreditField(_("credits"), default=Decimal(0), help_text=_("Of a pack; a plan's are frozen when paid."))
+    bonus_credits = CreditField(_("bonus credits"), default=Decimal(0))
     success_url = models.TextField(_("address after success"))
     cancel_url = models.TextField(_("address after cancelation"))
     idempotency_key = ExactCharField(_("idempotency key"), max_length=255, null=True)
@@ -71,3 +76,19 @@ class CheckoutSession(models.Model):
 
     def __str__(self) -> str:
         return self.stripe_id or str(self.pk)
+
+    @property
+    def mode(self) -> Mode:
+        return self.Mode.PAYMENT if self.plan_price_id is None else self.Mode.SUBSCRIPTION
+
+    @property
+    def item(self) -> CreditPack | Plan:
+        """What is bought."""
+        bought = self.pack if self.plan_price is None else self.plan_price.plan
+        assert bought is not None, "a constraint says so"  # noqa: S101
+        return bought
+
+    @property
+    def request(self) -> tuple[object, ...]:
+        """What an idempotency key stands for."""
+        return (self.item, self.interval, self.currency, self.success_url, self.cancel_url)

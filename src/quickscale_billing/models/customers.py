@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +18,7 @@ class Customer(models.Model):
     One that was deleted at Stripe is replaced at the next checkout, and stays for what was bought through it.
     """
 
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(
         CreditAccount, on_delete=models.PROTECT, related_name="customers", verbose_name=_("account")
     )

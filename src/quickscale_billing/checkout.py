@@ -1,0 +1,153 @@
+"""Selling a pack or a plan on Stripe's hosted page."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from quickscale_billing import catalog
+from quickscale_billing.catalog import Item
+from quickscale_billing.customers import SURELY_REMEMBERED, customer_of, replaced
+from quickscale_billing.exceptions import AlreadySubscribed, StripeRefused, StripeUnavailable
+from quickscale_billing.models import CheckoutSession, CreditPack, Customer, PlanPrice
+from quickscale_billing.return_addresses import ReturnAddresses
+from quickscale_billing.session_options import request_key, request_of
+from quickscale_billing.stripe import sessions
+from quickscale_credits.exceptions import IdempotencyConflict
+from quickscale_credits.ledger.accounts import open_account
+from quickscale_credits.ledger.holding import refuse_open_transaction
+from quickscale_credits.models import CreditAccount
+
+Status = CheckoutSession.Status
+
+
+def start(
+    owner: models.Model | CreditAccount,
+    item: Item | str,
+    *,
+    interval: str = "month",
+    currency: str | None = None,
+    success_url: str | None = None,
+    cancel_url: str | None = None,
+    idempotency_key: str | None = None,
+) -> CheckoutSession:
+    """A session at whose `url` the owner pays; what they receive is frozen now for a pack, when paid for a plan.
+
+    The same key and request give the same session; another request with it raises `IdempotencyConflict`. Raises
+    `UnknownItem`, `ValueError` for a host to return to that is not allowed, `StripeUnavailable` (try again with the
+    same key), and `RuntimeError` inside a transaction. While a subscription lives, a plan raises `AlreadySubscribed`,
+    and what else the owner could pay at Stripe by then is closed.
+    """
+    addresses = ReturnAddresses.named(success=success_url, cancel=cancel_url)
+    return begin(owner, item, addresses, interval=interval, currency=currency, idempotency_key=idempotency_key)
+
+
+def begin(
+    owner: models.Model | CreditAccount,
+    item: Item | str,
+    addresses: ReturnAddresses,
+    *,
+    interval: str = "month",
+    currency: str | None = None,
+    idempotency_key: str | None = None,
+) -> CheckoutSession:
+    """`start`, with addresses that were looked at before."""
+    refuse_open_transaction("checkout.start")
+    account = open_account(owner)
+    wanted = _wanted(item, interval, currency)
+    wanted.account, wanted.idempotency_key = account, idempotency_key or None
+    wanted.success_url, wanted.cancel_url = addresses.success, addresses.cancel
+    if first := _first_with_key(wanted):
+        return first if first.stripe_id else _sent(first, customer_of(owner))
+    if wanted.plan_price is not None:
+        _refuse_second_subscription(account)
+    customer = customer_of(owner)
+    return _sent(_written(wanted), customer)
+
+
+def close_open_plans(account: CreditAccount) -> None:
+    """No page of Stripe on which this owner could subscribe stays open; one that was paid meanwhile is noted so."""
+    for session in account.checkouts.open().filter(plan_price__isnull=False, stripe_id__isnull=False):
+        note(session, sessions.expire(str(session.stripe_id))["status"])
+
+
+def note(session: CheckoutSession, status: str) -> None:
+    """What Stripe says of a session now. One that has ended stays so."""
+    CheckoutSession.objects.filter(pk=session.pk, status=Status.OPEN).update(status=status)
+    session.refresh_from_db(fields=["status"])
+
+
+def _wanted(item: Item | str, interval: str, currency: str | None) -> CheckoutSession:
+    """A row that is not saved yet, with the terms as they are now."""
+    found = catalog.find(item)
+    price: CreditPack | PlanPrice
+    price = found if isinstance(found, CreditPack) else catalog.price_of(found, interval, currency)
+    if isinstance(found, CreditPack):
+        catalog.refuse_other_currency(found, currency)
+    catalog.ensure_pushed(found, price)
+    session = CheckoutSession(stripe_price_id=price.stripe_price_id, amount=price.amount, currency=price.currency)
+    if isinstance(price, CreditPack):
+        session.pack, session.credits, session.bonus_credits = price, price.credits, price.bonus_credits
+    else:
+        session.plan_price, session.interval = price, price.interval
+    return session
+
+
+def _first_with_key(wanted: CheckoutSession) -> CheckoutSession | None:
+    if wanted.idempotency_key is None:
+        return None
+    first = wanted.account.checkouts.filter(idempotency_key=wanted.idempotency_key).first()
+    if first is not None and first.request != wanted.request:
+        raise IdempotencyConflict(
+            f"The idempotency key {wanted.idempotency_key!r} was used before, to buy {first.item} "
+            f"({first.created_at:%Y-%m-%d %H:%M}): take another for another purchase."
+        )
+    return first
+
+
+def _refuse_second_subscription(account: CreditAccount) -> None:
+    subscribed = account.subscriptions.live().first()
+    if subscribed is None:
+        close_open_plans(account)
+        return
+    with suppress(StripeUnavailable):  # what stays open ends by itself within a day, and the next call closes it
+        close_open_plans(account)
+    raise AlreadySubscribed(f"{account} has a subscription ({subscribed}): change its plan instead.")
+
+
+def _written(wanted: CheckoutSession) -> CheckoutSession:
+    try:
+        with transaction.atomic():
+            wanted.save(force_insert=True)
+    except IntegrityError:
+        first = _first_with_key(wanted)
+        if first is None:
+            raise
+        return first
+    return wanted
+
+
+def _sent(session: CheckoutSession, customer: Customer) -> CheckoutSession:
+    try:
+        _link(session, customer)
+    except StripeRefused as refusal:
+        if (refusal.code, refusal.param) != ("resource_missing", "customer"):
+            raise
+        _link(session, replaced(customer))
+    session.refresh_from_db()
+    return session
+
+
+def _link(session: CheckoutSession, customer: Customer) -> None:
+    request = request_of(session, customer)
+    made = _made_before(session, customer) or sessions.create(request, idempotency_key=request_key(session, request))
+    CheckoutSession.objects.filter(pk=session.pk, stripe_id=None).update(stripe_id=made["id"], url=made["url"] or "")
+
+
+def _made_before(session: CheckoutSession, customer: Customer) -> dict[str, object] | None:
+    """Stripe forgets idempotency keys after a day: an old row is looked for before it is sent again."""
+    if timezone.now() - session.created_at < SURELY_REMEMBERED:
+        return None
+    return sessions.find(customer=str(customer.stripe_id), reference=str(session.pk))
