@@ -38,21 +38,33 @@ class StripeSimulator:
         self.sandbox.after_moving.append(lambda: self.webhooks.flow())
         self.account = open_account(self.sandbox)
         self.api = Api(self.sandbox, ROUTES)
-        self.server = Server(self.api, Site(self.sandbox, self.webhooks), port)
-        self.sandbox.address = self.server.address
+        self.site = Site(self.sandbox, self.webhooks)
+        self.port = port
+        self.server: Server | None = None
         self.api_key = API_KEY
 
     def __enter__(self) -> StripeSimulator:
-        self.server.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.stop()
+        self.stop()
+
+    def start(self) -> None:
+        """Answer at `address` from now on, in threads of this process."""
+        self.server = Server(self.api, self.site, self.port)
+        self.sandbox.address = self.server.address
+        self.server.start()
+
+    def stop(self) -> None:
+        if self.server:
+            self.server.stop()
+            self.server = None
 
     @property
     def address(self) -> str:
         """For `base_addresses={"api": …}` of a StripeClient, and for dj-stripe's STRIPE_API_HOST."""
-        return self.server.address
+        return self.sandbox.address
 
     @property
     def clock(self) -> Clock:

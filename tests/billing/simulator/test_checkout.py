@@ -1,0 +1,153 @@
+"""Packs are bought on the hosted page. https://docs.stripe.com/payments/checkout"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+import stripe
+
+from quickscale_billing.testing import StripeSimulator
+from quickscale_billing.testing.errors import StripeError
+
+pytestmark = pytest.mark.once
+
+AUTHENTICATED_ALWAYS, AUTHENTICATED_ONCE = "4000000000003220", "4000002500003155"
+
+
+@pytest.fixture
+def session(client: Any, price: Callable[..., Any]) -> Any:
+    return open_session(client, price(4900).id)
+
+
+def open_session(client: Any, price: str, **more: Any) -> Any:
+    lines = [{"price": price, "quantity": 1}]
+    address = "http://testserver/done?session={CHECKOUT_SESSION_ID}"
+    return client.checkout.sessions.create({"mode": "payment", "line_items": lines, "success_url": address, **more})
+
+
+def test_an_open_session_is_unpaid_and_has_no_intent_yet(session: Any) -> None:
+    """https://docs.stripe.com/api/checkout/sessions/object"""
+    assert (session.status, session.payment_status, session.payment_intent) == ("open", "unpaid", None)
+    assert (session.amount_total, session.currency) == (4900, "usd")
+
+
+def test_paying_completes_the_session(session: Any, client: Any, stripe_simulator: StripeSimulator) -> None:
+    """https://docs.stripe.com/checkout/fulfillment"""
+    stripe_simulator.pay(session)
+    done = client.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
+    assert (done.status, done.payment_status, done.url) == ("complete", "paid", None)
+    assert done.payment_intent.latest_charge.payment_method_details.card.last4 == "4242"
+    assert done.line_items.data[0].amount_total == 4900
+
+
+def test_what_happens_is_told_by_events(session: Any, events: Any, stripe_simulator: StripeSimulator) -> None:
+    stripe_simulator.pay(session)
+    assert events()[-4:] == [
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "checkout.session.completed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [("4000000000000002", "generic_decline"), ("4000000000009995", "insufficient_funds")],
+)
+def test_a_declined_card_leaves_the_session_open(
+    number: str, code: str, session: Any, client: Any, stripe_simulator: StripeSimulator
+) -> None:
+    """https://docs.stripe.com/testing#declined-payments"""
+    with pytest.raises(StripeError, match=r"Your card"):
+        stripe_simulator.pay(session, card=number)
+    intent = client.payment_intents.list().data[0]
+    assert (intent.status, intent.last_payment_error.decline_code) == ("requires_payment_method", code)
+    stripe_simulator.pay(session)
+    assert client.checkout.sessions.retrieve(session.id).payment_intent == intent.id
+
+
+@pytest.mark.parametrize("number", [AUTHENTICATED_ALWAYS, AUTHENTICATED_ONCE])
+def test_a_card_may_ask_for_authentication(number: str, session: Any, stripe_simulator: StripeSimulator) -> None:
+    """https://docs.stripe.com/testing#three-ds-cards"""
+    with pytest.raises(StripeError, match="unable to authenticate"):
+        stripe_simulator.pay(session, card=number, authenticate=False)
+    assert stripe_simulator.pay(session, card=number)["payment_status"] == "paid"
+
+
+def test_a_browser_pays_on_the_page_and_is_sent_on(session: Any, stripe_simulator: StripeSimulator) -> None:
+    form = {"step": "pay", "email": "ada@example.com", "cardNumber": "4242 4242 4242 4242"}
+    assert 'name="cardNumber"' in requests.get(session.url, timeout=5).text
+    paid = requests.post(session.url, data=form, allow_redirects=False, timeout=5)
+    assert paid.headers["Location"] == f"http://testserver/done?session={session.id}"
+    assert "You are all done here" in requests.get(session.url, timeout=5).text
+
+
+def test_the_page_sends_the_browser_to_the_challenge(session: Any, stripe_simulator: StripeSimulator) -> None:
+    form = {"step": "pay", "email": "ada@example.com", "cardNumber": AUTHENTICATED_ALWAYS}
+    asked = requests.post(session.url, data=form, timeout=5)
+    assert "/authenticate/pi_" in asked.url
+    passed = requests.post(asked.url, data={"step": "complete"}, allow_redirects=False, timeout=5)
+    assert passed.headers["Location"].endswith(session.id)
+
+
+def test_the_page_says_why_a_card_was_declined(session: Any) -> None:
+    form = {"step": "pay", "email": "ada@example.com", "cardNumber": "4000000000009995"}
+    assert "insufficient funds" in requests.post(session.url, data=form, timeout=5).text
+
+
+def test_the_page_runs_no_script_and_escapes_what_it_shows(client: Any) -> None:
+    product = client.products.create({"name": "<script>alert(1)</script>"})
+    sold = client.prices.create({"product": product.id, "currency": "usd", "unit_amount": 100})
+    shown = requests.get(open_session(client, sold.id).url, timeout=5)
+    assert shown.headers["Content-Security-Policy"] == "default-src 'self'"
+    assert "<script" not in shown.text
+    assert "style=" not in shown.text
+
+
+def test_a_session_expires_after_a_day(session: Any, client: Any, stripe_simulator: StripeSimulator) -> None:
+    """https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at"""
+    stripe_simulator.clock.advance(timedelta(hours=24))
+    assert client.checkout.sessions.retrieve(session.id).status == "expired"
+    assert client.events.list().data[0].type == "checkout.session.expired"
+
+
+def test_only_an_open_session_can_be_expired(session: Any, client: Any, stripe_simulator: StripeSimulator) -> None:
+    """https://docs.stripe.com/api/checkout/sessions/expire"""
+    stripe_simulator.pay(session)
+    with pytest.raises(stripe.InvalidRequestError, match="status of `complete`"):
+        client.checkout.sessions.expire(session.id)
+
+
+def test_a_recurring_price_cannot_be_sold_once(client: Any, price: Callable[..., Any]) -> None:
+    """https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-mode"""
+    with pytest.raises(stripe.InvalidRequestError, match="recurring price"):
+        open_session(client, price(2900, "month").id)
+
+
+def test_a_discount_of_everything_needs_no_payment(
+    client: Any, price: Callable[..., Any], stripe_simulator: StripeSimulator
+) -> None:
+    """https://docs.stripe.com/payments/checkout/no-cost-orders"""
+    coupon = client.coupons.create({"percent_off": 100, "duration": "once"})
+    free = open_session(client, price(4900).id, discounts=[{"coupon": coupon.id}])
+    paid = stripe_simulator.pay(free)
+    assert (paid["payment_status"], paid["payment_intent"], paid["amount_total"]) == ("no_payment_required", None, 0)
+
+
+def test_a_promotion_code_is_typed_on_the_page(client: Any, price: Callable[..., Any]) -> None:
+    """https://docs.stripe.com/payments/checkout/discounts"""
+    coupon = client.coupons.create({"amount_off": 900, "currency": "usd", "duration": "once"})
+    client.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "SAVE9"})
+    session = open_session(client, price(4900).id, allow_promotion_codes=True)
+    shown = requests.post(session.url, data={"step": "promotion", "promotionCode": "save9"}, timeout=5)
+    assert "40.00 USD" in shown.text
+    assert client.checkout.sessions.retrieve(session.id).total_details.amount_discount == 900
+
+
+def test_the_next_payment_can_be_made_to_fail(session: Any, stripe_simulator: StripeSimulator) -> None:
+    stripe_simulator.decline_next(code="insufficient_funds")
+    with pytest.raises(StripeError, match="insufficient funds"):
+        stripe_simulator.pay(session)
+    assert stripe_simulator.pay(session)["payment_status"] == "paid"
