@@ -22,9 +22,9 @@ def cost(price, **used):
     return price.tariff(None).cost({unit: Decimal(number) for unit, number in used.items()})
 
 
-@pytest.mark.parametrize(("pages", "credits"), [(0, "2"), (1, "2.1"), (30, "5"), ("0.5", "2.05")])
-def test_a_sum_is_what_its_parts_come_to(pages, credits):
-    assert cost(PAGES, pages=pages) == Decimal(credits)
+@pytest.mark.parametrize(("pages", "price"), [(0, "2"), (1, "2.1"), (30, "5"), ("0.5", "2.05")])
+def test_a_sum_is_what_its_parts_come_to(pages, price):
+    assert cost(PAGES, pages=pages) == Decimal(price)
 
 
 def test_the_first_units_may_be_free_in_each_run():
