@@ -62,6 +62,14 @@ class Upload:
     def sha256(self) -> str:
         return hashlib.sha256(self.read()).hexdigest()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Upload):
+            return NotImplemented
+        return (self.name, self.content_type, self.sha256) == (other.name, other.content_type, other.sha256)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.sha256))
+
     def __repr__(self) -> str:
         return f"<Upload {self.name!r}, {self.size} bytes>"
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from quickscale_credits.exceptions import CaptureExceedsHold
 from quickscale_credits.ledger.holding import refuse_open_transaction
 from quickscale_credits.ledger.locking import database
+from quickscale_credits.models import Hold
 from quickscale_services import background_records, engines, parcels, records, runner
 from quickscale_services.exceptions import InvalidInput, QueueUnavailable, RunCanceled, ServiceTimeout
 from quickscale_services.executing import execute as call
@@ -115,17 +116,14 @@ def _service(run: ServiceRun) -> BaseService | None:
         records.fail(run, "service_disabled")
     elif run.account.owner is None:
         records.cancel(run, "owner_erased")
-    elif _is_too_late(run):
+    elif run.deadline and run.deadline <= timezone.now():
         records.expire(run)
+    elif run.hold and run.hold.status != Hold.Status.OPEN:
+        records.fail(run, "hold_closed")
     else:
         return service
     logger.warning("Run %s of %s was not executed: %s.", run.pk, run.service, run.error_code or run.status)
     return None
-
-
-def _is_too_late(run: ServiceRun) -> bool:
-    now = timezone.now()
-    return bool(run.deadline and run.deadline <= now)
 
 
 def _attempt(run: ServiceRun, service: BaseService) -> None:

@@ -23,7 +23,12 @@ INSTALLED_APPS = [
     "quickscale_credits",
     "quickscale_services",
     "quickscale_services.examples",
+    "django_tasks_db",
 ]
+
+# A queue that real workers empty. Its tables are made in one go instead of by twenty migrations.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default", "slow"]}}
+MIGRATION_MODULES = {"django_tasks_database": None}
 
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
