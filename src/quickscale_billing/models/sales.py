@@ -230,6 +230,12 @@ class PaidSegment(models.Model):
     def lasts_until(self) -> datetime:
         return self.closed_at or self.ends_at
 
+    def close(self, at: datetime, *, credited_back: bool) -> None:
+        """End it now or, where it begins only later, before it has begun."""
+        self.closed_at = max(at, self.starts_at)
+        self.is_credited_back = credited_back
+        self.save(update_fields=["closed_at", "is_credited_back"])
+
 
 class Refill(models.Model):
     """A plan's periodic grant: what fell due in a window of a paid period, and what was given for it."""

@@ -1,0 +1,202 @@
+"""From an id at Stripe to credits: retrieve the object as it is now, outside any transaction, then fulfill it in a
+short one. Webhooks, the success page, sweeps and reconciliation all call these functions, which are safe to call
+again, at once, and in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from quickscale_billing import fulfillment, invoicing, purchasing, refilling
+from quickscale_billing.exceptions import Unsettled
+from quickscale_billing.models import CheckoutSession, Customer, Fact, PlanPrice, PlanSubscription
+from quickscale_billing.periods import periods_after
+from quickscale_billing.stripe import retrieving
+from quickscale_billing.stripe.client import is_live
+from quickscale_billing.stripe.readers import InvoiceState, SessionState, SubscriptionState
+from quickscale_credits.models import CreditAccount
+
+T = TypeVar("T")
+NEVER_BEGUN = (PlanSubscription.Status.INCOMPLETE, PlanSubscription.Status.INCOMPLETE_EXPIRED)
+
+
+def settle_session(stripe_id: str) -> SessionState:
+    """Give what a Checkout session sold, if it was paid; answers what Stripe says of it.
+
+    Raises `Unsettled` if it cannot be booked, and `StripeUnavailable` or `StripeRefused` if Stripe does not tell.
+    """
+    state = retrieving.session(stripe_id)
+    _refuse_other_mode(state.livemode, stripe_id)
+    checkout = purchasing.checkout_of(state)
+    if checkout is not None:
+        _note(checkout, state)
+    if state.mode == "payment" and state.is_paid:
+        account = checkout.account if checkout else _account_of(state.customer_id)
+        _again_if_raced(lambda: purchasing.settle(account, state, checkout))
+    if state.mode == "subscription" and state.subscription_id:
+        settle_subscription(state.subscription_id)
+    return state
+
+
+def settle_invoice(stripe_id: str) -> None:
+    """An invoice that belongs to a subscription has all of this settled; another gives nothing."""
+    if subscription_id := retrieving.subscription_of_invoice(stripe_id):
+        settle_subscription(subscription_id)
+
+
+def settle_subscription(stripe_id: str) -> PlanSubscription:
+    """Bring our row to what Stripe says now, and give what its trial, its paid invoices and the time are worth.
+
+    Raises as `settle_session` does, after having booked all that can be booked.
+    """
+    began = timezone.now()
+    state = retrieving.subscription(stripe_id)
+    _refuse_other_mode(state.livemode, stripe_id)
+    invoices = retrieving.paid_invoices(stripe_id)
+    return _again_if_raced(lambda: _settle(state, invoices, began))
+
+
+def _settle(state: SubscriptionState, invoices: list[InvoiceState], began: datetime) -> PlanSubscription:
+    problems: list[str] = []
+    with refilling.locked(_row(state, began)) as subscription:
+        _update(subscription, state, began)
+        for booking in _bookings(subscription, state, invoices):
+            try:
+                with transaction.atomic():
+                    booking()
+            except Unsettled as problem:
+                problems.append(str(problem))
+                subscription.refresh_from_db(fields=["overdrawn"])
+    if problems:
+        raise Unsettled("\n".join(problems))
+    return subscription
+
+
+def _bookings(
+    subscription: PlanSubscription, state: SubscriptionState, invoices: list[InvoiceState]
+) -> Iterator[Callable[[], object]]:
+    """In the order of time, so that it does not matter in which order Stripe spoke of them."""
+    yield partial(_refuse_other_account, subscription, state)
+    yield partial(_settle_trial, subscription, state)
+    for invoice in invoices:
+        yield partial(invoicing.settle, subscription, invoice, trial_end=state.trial_end)
+    yield partial(_settle_end, subscription, state)
+    yield partial(refilling.refill, subscription, until=timezone.now())
+
+
+def _settle_trial(subscription: PlanSubscription, state: SubscriptionState) -> None:
+    """The first trial of the owner, ever; credits that last as long as it does."""
+    if state.trial_start is None or state.trial_end is None or subscription.status in NEVER_BEGUN:
+        return
+    if subscription.plan is None:
+        raise Unsettled(
+            f"Stripe's price {state.price_id} is of no plan here: name it in the catalog, then settle again."
+        )
+    is_over = state.trial_end <= timezone.now() or state.ended_at is not None
+    fulfillment.record(
+        Fact.Kind.TRIAL,
+        f"trial:{subscription.account_id}",
+        subscription.account,
+        Decimal(0) if is_over else subscription.plan.trial_credits,
+        stripe_id=subscription.stripe_id,
+        expires_at=None if is_over else state.trial_end,
+        note="It was over before it could be given." if is_over else "",
+    )
+
+
+def _settle_end(subscription: PlanSubscription, state: SubscriptionState) -> None:
+    """No refill falls due after the end. What was given stays until it expires: it was paid for."""
+    if state.ended_at is not None:
+        for period in periods_after(subscription, state.ended_at):
+            period.close(state.ended_at, credited_back=False)
+
+
+def _refuse_other_mode(livemode: bool, stripe_id: str) -> None:
+    if livemode != is_live():
+        modes = {True: "live", False: "test"}
+        raise Unsettled(f"{stripe_id} is of {modes[livemode]} mode; this database is of {modes[is_live()]} mode.")
+
+
+def _refuse_other_account(subscription: PlanSubscription, state: SubscriptionState) -> None:
+    account = _account_of(state.customer_id)
+    if account != subscription.account:
+        raise Unsettled(
+            f"{state.id} was sold to account {subscription.account_id}; Stripe's customer {state.customer_id} belongs "
+            f"to account {account.pk} now. Its credits still go to the first: find out whose it is."
+        )
+
+
+def _account_of(customer_id: str | None) -> CreditAccount:
+    customer = Customer.objects.select_related("account").filter(stripe_id=customer_id).first() if customer_id else None
+    if customer is None:
+        raise Unsettled(f"Stripe's customer {customer_id} is nobody here: link it to an account, then settle again.")
+    return customer.account
+
+
+def _note(checkout: CheckoutSession, state: SessionState) -> None:
+    """Once complete or expired, a session stays so; an answer that is late must not open it again."""
+    changed = {"stripe_id": state.id} | (
+        {"status": state.status} if state.status != CheckoutSession.Status.OPEN else {}
+    )
+    CheckoutSession.objects.filter(pk=checkout.pk).update(**changed)
+
+
+def _row(state: SubscriptionState, began: datetime) -> PlanSubscription:
+    if found := PlanSubscription.objects.filter(stripe_id=state.id).first():
+        return found
+    return PlanSubscription.objects.create(
+        account=_account_of(state.customer_id),
+        stripe_id=state.id,
+        stripe_customer_id=state.customer_id,
+        status=state.status,
+        created_at=state.created,
+        retrieved_at=began,
+    )
+
+
+def _update(subscription: PlanSubscription, state: SubscriptionState, began: datetime) -> None:
+    """An answer that was asked for earlier than the one that is written down is not written over it."""
+    if began < subscription.retrieved_at:
+        return
+    prices = {price.stripe_price_id: price for price in _prices(state)}
+    for column, value in {
+        "status": state.status,
+        "stripe_item_id": state.item_id,
+        "stripe_price_id": state.price_id,
+        "stripe_schedule_id": state.schedule_id,
+        "price": prices.get(state.price_id),
+        "next_price": prices.get(state.next_price_id),
+        "pending_price": prices.get(state.pending_price_id),
+        "pending_until": state.pending_until,
+        "invoice_url": state.invoice_url,
+        "cancel_at_period_end": state.cancel_at_period_end,
+        "cancel_at": state.cancel_at,
+        "current_period_start": state.period_start,
+        "current_period_end": state.period_end,
+        "billing_anchor": state.billing_anchor,
+        "trial_end": state.trial_end,
+        "ended_at": state.ended_at,
+        "retrieved_at": began,
+    }.items():
+        setattr(subscription, column, value)
+    subscription.save()
+
+
+def _prices(state: SubscriptionState) -> QuerySet[PlanPrice]:
+    named = [each for each in (state.price_id, state.next_price_id, state.pending_price_id) if each is not None]
+    return PlanPrice.objects.filter(stripe_price_id__in=named).select_related("plan")
+
+
+def _again_if_raced(booking: Callable[[], T]) -> T:
+    """Another who booked the same at the same moment is found the second time."""
+    try:
+        return booking()
+    except IntegrityError:
+        return booking()

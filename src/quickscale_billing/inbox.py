@@ -1,0 +1,81 @@
+"""What events tell of: noted within dj-stripe's transaction, settled after its commit, and by a sweep until it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from quickscale_billing import facts
+from quickscale_billing.exceptions import BillingError, StripeUnavailable
+from quickscale_billing.models import InboxItem
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT: Final = timedelta(days=1)
+SETTLE: Final[dict[str, Callable[[str], object]]] = {
+    InboxItem.Kind.SESSION: facts.settle_session,
+    InboxItem.Kind.SUBSCRIPTION: facts.settle_subscription,
+    InboxItem.Kind.INVOICE: facts.settle_invoice,
+}
+
+
+def receive(kind: InboxItem.Kind, stripe_id: str, *, event_type: str = "") -> None:
+    """Note that something has happened to this object. It is looked at when the caller's transaction has committed."""
+    now = timezone.now()
+    item, is_new = InboxItem.objects.get_or_create(
+        kind=kind, stripe_id=stripe_id, defaults={"last_event_type": event_type, "arrived_at": now, "due_at": now}
+    )
+    if not is_new:
+        InboxItem.objects.filter(pk=item.pk).update(
+            state=InboxItem.State.ARRIVED,
+            arrivals=F("arrivals") + 1,
+            attempts=0,
+            due_at=now,
+            arrived_at=now,
+            last_event_type=event_type,
+        )
+    transaction.on_commit(partial(settle, item.pk), robust=True)
+
+
+def settle(pk: int) -> bool:
+    """Try to settle an item, outside any transaction; whether it is settled now.
+
+    Its next attempt is put off first, so that a process which dies over it does not stop the others.
+    """
+    item = InboxItem.objects.get(pk=pk)
+    InboxItem.objects.filter(pk=pk).update(attempts=F("attempts") + 1, due_at=timezone.now() + _wait(item.attempts))
+    outcome = _outcome(item)
+    # An event that has arrived meanwhile is looked at for itself.
+    InboxItem.objects.filter(pk=pk, arrivals=item.arrivals).update(**outcome)
+    return outcome["state"] == InboxItem.State.SETTLED
+
+
+def sweep_each() -> Iterator[bool]:
+    """Settle what is due, oldest first; whether each was settled."""
+    for pk in list(InboxItem.objects.due().order_by("arrived_at", "pk").values_list("pk", flat=True)):
+        yield settle(pk)
+
+
+def _outcome(item: InboxItem) -> dict[str, Any]:
+    try:
+        SETTLE[item.kind](item.stripe_id)
+    except StripeUnavailable as error:
+        return {"state": InboxItem.State.ARRIVED, "problem": str(error)}
+    except BillingError as error:
+        return {"state": InboxItem.State.WAITING, "problem": str(error)}
+    except Exception:
+        # Whatever is wrong with one object, the others must not wait for it.
+        logger.exception("%s could not be settled.", item)
+        return {"state": InboxItem.State.WAITING, "problem": "An unexpected error, which was logged."}
+    return {"state": InboxItem.State.SETTLED, "problem": "", "settled_at": timezone.now()}
+
+
+def _wait(attempts: int) -> timedelta:
+    return min(LONGEST_WAIT, timedelta(minutes=1) * 2 ** min(attempts, 20))
