@@ -1,14 +1,16 @@
-"""Services: on or off, at which price, how often."""
+"""Services: on or off, at which price, how often; and how they compare."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from quickscale_services.admin.usage import may_view, usage_view
 from quickscale_services.models import Service
 from quickscale_services.price_labels import price_label
 from quickscale_services.registry import registry
@@ -28,6 +30,7 @@ class ServiceAdmin(ModelAdmin):
     fields = ("name", "title", "cost", "is_active", "cost_override", "rate_limit")
     readonly_fields = ("name", "title", "cost")
     search_fields = ("name",)
+    change_list_template = "admin/quickscale_services/services.html"
 
     @admin.display(description=_("title"))
     def title(self, row: Service) -> str:
@@ -44,3 +47,13 @@ class ServiceAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.name not in registry)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.usage)
+        return [path("usage/", page, name="quickscale_services_usage"), *super().get_urls()]
+
+    def usage(self, request: HttpRequest) -> HttpResponseBase:
+        return usage_view(request, self.admin_site)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "may_view_usage": may_view(request)})
