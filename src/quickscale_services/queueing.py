@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -91,20 +90,24 @@ def _first(request: runner.Request) -> Enqueued | None:
     return None if run is None else Enqueued(run=run, replayed=True)
 
 
-def _hand_over_on_commit(run: ServiceRun, service: BaseService, delay: timedelta = timedelta(0)) -> None:
+def _hand_over_on_commit(run: ServiceRun, service: BaseService) -> None:
     using = database()
-    # What fails after the caller's commit must not keep the caller's other callbacks from being called.
-    robust = connections[using].in_atomic_block
-    transaction.on_commit(partial(_hand_over, run, service, delay), using=using, robust=robust)
+    if not connections[using].get_autocommit():
+        # After the caller's commit nothing is raised: that would keep the caller's other callbacks from being called.
+        transaction.on_commit(partial(_hand_over, run, service), using=using)
+    elif not _hand_over(run, service):
+        raise QueueUnavailable(_("The queue did not take the run; nothing was charged."), run)
 
 
-def _hand_over(run: ServiceRun, service: BaseService, delay: timedelta) -> None:
+def _hand_over(run: ServiceRun, service: BaseService, delay: timedelta = timedelta(0)) -> bool:
+    """False if the engine does not take it; then the run has failed."""
     try:
         engines.require()(str(run.pk), run.attempts, queue=service.queue, delay=delay)
-    except Exception as error:  # whatever the engine raises
-        records.fail(run, "queue_unavailable")
+    except Exception:  # whatever the engine raises
         logger.exception("Run %s of %s could not be handed to the queue.", run.pk, service.name)
-        raise QueueUnavailable(_("The queue did not take the run; nothing was charged."), run) from error
+        records.fail(run, "queue_unavailable")
+        return False
+    return True
 
 
 def _service(run: ServiceRun) -> BaseService | None:
@@ -165,7 +168,7 @@ def _carry_out(started: runner.Started) -> None:
     except RunCanceled:
         logger.info("Run %s of %s stopped: it was canceled.", started.run.pk, started.run.service)
     except BaseException as error:
-        if not _is_tried_again(started, error):
+        if not _try_again(started, error):
             runner.fail(started, error)
         if not isinstance(error, Exception):
             raise
@@ -180,7 +183,8 @@ def _record(started: runner.Started, output: Any, kept: Any) -> None:
         logger.info("The result of run %s came too late: it was canceled or swept.", started.run.pk)
 
 
-def _is_tried_again(started: runner.Started, error: BaseException) -> bool:
+def _try_again(started: runner.Started, error: BaseException) -> bool:
+    """False if this was the last attempt."""
     service, run = started.request.service, started.run
     if run.attempts > service.retries or isinstance(error, FINAL) or not isinstance(error, service.retry_on):
         return False
@@ -190,6 +194,5 @@ def _is_tried_again(started: runner.Started, error: BaseException) -> bool:
     logger.warning(
         "Run %s of %s is tried again: attempt %s failed.", run.pk, service.name, run.attempts, exc_info=error
     )
-    with suppress(QueueUnavailable):
-        _hand_over_on_commit(run, service, delay)
+    _hand_over(run, service, delay)
     return True
