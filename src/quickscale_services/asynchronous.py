@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 async def run(service: BaseService, owner: Any, given: dict[str, Any], **asked: Any) -> ServiceResult:
-    beginning = _in_thread(partial(runner.begin, service, owner, given, **asked))
+    beginning = in_thread(partial(runner.begin, service, owner, given, **asked))
     try:
         started = await asyncio.shield(beginning)
     except asyncio.CancelledError as error:
@@ -33,18 +33,18 @@ async def _carry_out(started: runner.Started) -> ServiceResult:
     try:
         output, kept = runner.fit(started, await aexecute(started))
     except BaseException as error:
-        told = await asyncio.shield(_in_thread(partial(runner.fail, started, error)))
+        told = await asyncio.shield(in_thread(partial(runner.fail, started, error)))
         if told is error:
             raise
         raise told from error
     # Once it is to be recorded, it is, even if nobody waits for it any more.
-    return await asyncio.shield(_in_thread(partial(runner.succeed, started, output, kept)))
+    return await asyncio.shield(in_thread(partial(runner.succeed, started, output, kept)))
 
 
 async def _abandon(started: runner.Started | ServiceResult, error: BaseException) -> None:
     if isinstance(started, runner.Started):
-        await _in_thread(partial(runner.fail, started, error))
+        await in_thread(partial(runner.fail, started, error))
 
 
-def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     return asyncio.ensure_future(sync_to_async(work)())

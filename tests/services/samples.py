@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from inspect import isasyncgenfunction
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -79,3 +80,14 @@ class Doing(BaseService):
 
 def doing(work: Callable[[Any], Any], **attributes: Any) -> BaseService:
     return type("Doing", (Doing,), {"work": staticmethod(work), **attributes})()
+
+
+def streaming_service(work: Callable[[Any], Any], **attributes: Any) -> BaseService:
+    """A service whose `execute` gives the pieces of `work`, which is a generator of either kind."""
+
+    async def aexecute(self: Any, data: Any, context: Any) -> Any:
+        async for piece in work(context):
+            yield piece
+
+    execute = aexecute if isasyncgenfunction(work) else lambda self, data, context: work(context)
+    return doing(work, stream=True, execute=execute, **attributes)

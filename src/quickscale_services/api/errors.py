@@ -20,7 +20,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from ninja.errors import ValidationError
 
-from quickscale_credits.exceptions import InsufficientCredits
+from quickscale_credits.exceptions import InsufficientCredits, LedgerDamaged
 from quickscale_services import problems
 from quickscale_services.api.rendering import as_json, credits_text
 from quickscale_services.exceptions import InvalidInput, RateLimited, UnknownService
@@ -61,6 +61,7 @@ ANSWERS: dict[type[Exception], tuple[int, str]] = {
     BadRequest: (422, "invalid_input"),
     SuspiciousOperation: (422, "invalid_input"),
     UnreadablePostError: (422, "invalid_input"),
+    LedgerDamaged: (503, "unavailable"),
     InterfaceError: (503, "unavailable"),
     OperationalError: (503, "unavailable"),
     Exception: (500, "internal_error"),
@@ -70,21 +71,29 @@ DETAILS = {
     "unauthorized": "Send Authorization: Bearer with a valid API key, or log in.",
     "not_found": "There is nothing here, or it is not yours.",
     "payload_too_large": "The body is larger than is accepted here.",
-    "unavailable": "The database does not answer at the moment. Try again; an Idempotency-Key makes that safe.",
+    "unavailable": "This cannot be answered at the moment. Try again; an Idempotency-Key makes that safe.",
     "internal_error": "Something went wrong here. It was logged under this id.",
 }
 CODES = sorted({code for _status, code in ANSWERS.values()})
 
 
 def problem_response(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Whatever is raised becomes an answer; what is no one's fault but ours is logged with an id."""
+    """Whatever is raised becomes an answer."""
+    body = problem(request, error)
+    return HttpResponse(as_json(body), status=body["status"], content_type=PROBLEM_JSON, headers=_headers(error))
+
+
+def problem(request: HttpRequest, error: Exception) -> dict[str, Any]:
+    """What is no one's fault but ours is logged; a client gets the id under which it was."""
     status, code = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
     extras = _extras(error, code)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("Error %s at %s", extras["id"], request.path, exc_info=error)
+    elif isinstance(error, LedgerDamaged):
+        logger.error("%s could not be answered: verify_ledger says what is damaged.", request.path, exc_info=error)
     elif code == "unavailable":
         logger.warning("%s could not be answered: the database does not.", request.path, exc_info=error)
-    body = {
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -92,7 +101,6 @@ def problem_response(request: HttpRequest, error: Exception) -> HttpResponse:
         "detail": _detail(error, code),
         **extras,
     }
-    return HttpResponse(as_json(body), status=status, content_type=PROBLEM_JSON, headers=_headers(error))
 
 
 def _detail(error: Exception, code: str) -> str:
@@ -111,7 +119,9 @@ def _extras(error: Exception, code: str) -> dict[str, Any]:
     if code == "internal_error":
         return {"id": uuid.uuid4().hex}
     run = getattr(error, "run", None)
-    return {"run_id": str(run.pk)} if run is not None else {}
+    if run is None:
+        return {}
+    return {"run_id": str(run.pk)} | ({"cost": credits_text(run.cost)} if run.cost else {})
 
 
 def _errors(error: Exception) -> list[dict[str, Any]]:

@@ -12,14 +12,16 @@ from ninja import Header, NinjaAPI
 from quickscale_credits import ledger
 from quickscale_credits.ledger.requests import checked_key
 from quickscale_credits.models import CreditAccount, LedgerEntry
-from quickscale_services import runner
+from quickscale_services import runner, streaming
 from quickscale_services.api import pages, schemas
 from quickscale_services.api.auth import Caller, KeyOrSession
 from quickscale_services.api.bodies import read_input
 from quickscale_services.api.errors import problem_response
 from quickscale_services.api.pages import Cursor, Limit
 from quickscale_services.api.rendering import Renderer, credits_text
-from quickscale_services.base import BaseService, ServiceResult
+from quickscale_services.api.streams import ProgramTeller, outcome
+from quickscale_services.base import BaseService
+from quickscale_services.events import respond, wants_events
 from quickscale_services.exceptions import InvalidInput
 from quickscale_services.models import Service, ServiceRun
 from quickscale_services.registry import registry
@@ -72,17 +74,15 @@ def estimate(request: HttpRequest, name: str) -> Any:
 def run(request: HttpRequest, name: str, response: HttpResponse, idempotency_key: IdempotencyKey = "") -> Any:
     caller = _caller(request)
     found = _service(caller, name)
-    result = runner.run(
-        found,
-        caller.owner,
-        read_input(request, found),
-        actor=caller.actor,
-        idempotency_key=_checked(idempotency_key),
-        api_key=caller.key,
-    )
+    given = read_input(request, found)
+    asked = {"actor": caller.actor, "idempotency_key": _checked(idempotency_key), "api_key": caller.key}
+    if wants_events(request):
+        stream = streaming.begin(found, caller.owner, given, **asked)
+        return respond(request, stream, ProgramTeller(request=request, caller=caller))
+    result = runner.run(found, caller.owner, given, **asked)
     if result.replayed:
         response["Idempotent-Replayed"] = "true"
-    return _shown(result, caller)
+    return schemas.Result(**dict(outcome(result, caller)), output=plain(result.output))
 
 
 @api.get("runs", response=schemas.Page[schemas.Run], operation_id="list_runs", tags=["runs"])
@@ -146,12 +146,3 @@ def _checked(idempotency_key: str) -> str | None:
     except ValueError as error:
         message = {"loc": ("header", "Idempotency-Key"), "msg": str(error), "type": "idempotency_key"}
         raise InvalidInput([message]) from None
-
-
-def _shown(result: ServiceResult, caller: Caller) -> schemas.Result:
-    return schemas.Result(
-        run=schemas.Run.of(result.run),
-        output=plain(result.output),
-        cost=credits_text(result.cost),
-        balance=credits_text(ledger.balance(caller.owner).available),
-    )

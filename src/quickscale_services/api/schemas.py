@@ -107,11 +107,14 @@ class Estimate(Schema):
     cost: Credits = Field(description="The most that a run on this input may cost.")
 
 
-class Result(Schema):
+class Outcome(Schema):
     run: Run
-    output: Any
     cost: Credits
     balance: Credits = Field(description="What is available now.")
+
+
+class Result(Outcome):
+    output: Any
 
 
 class Account(Schema):
@@ -166,4 +169,5 @@ class Problem(Schema):
     required: Credits | None = None
     available: Credits | None = None
     run_id: UUID | None = None
+    cost: Credits | None = None
     id: str | None = None

@@ -1,0 +1,38 @@
+"""What a program is told while a run streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from quickscale_credits import ledger
+from quickscale_services.api import schemas
+from quickscale_services.api.auth import Caller
+from quickscale_services.api.errors import problem
+from quickscale_services.api.rendering import credits_text
+from quickscale_services.base import ServiceResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramTeller:
+    request: HttpRequest
+    caller: Caller
+
+    def piece(self, piece: Any) -> Any:
+        return piece
+
+    def result(self, result: ServiceResult) -> Any:
+        return outcome(result, self.caller)
+
+    def error(self, error: Exception) -> Any:
+        return problem(self.request, error)
+
+
+def outcome(result: ServiceResult, caller: Caller) -> schemas.Outcome:
+    return schemas.Outcome(
+        run=schemas.Run.of(result.run),
+        cost=credits_text(result.cost),
+        balance=credits_text(ledger.balance(caller.owner).available),
+    )

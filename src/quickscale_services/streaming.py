@@ -1,0 +1,107 @@
+"""A run whose pieces are handed on as they come. Its credits are settled when they end, however they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from quickscale_services import executing, runner
+from quickscale_services.asynchronous import in_thread
+from quickscale_services.base import ServiceResult
+
+if TYPE_CHECKING:
+    from quickscale_services.base import BaseService
+
+
+class Stream:
+    """Iterate it once, in either way; afterwards it has its `result`.
+
+    What goes wrong is raised as by `run`. To close the iterator before its end means that whoever asked has gone
+    away: what was charged until then is captured, or the whole cost where nothing was.
+    """
+
+    result: ServiceResult
+
+    def __init__(self, service: BaseService, begun: runner.Started | ServiceResult) -> None:
+        self.service = service
+        self.begun = begun
+
+    @property
+    def is_replay(self) -> bool:
+        return isinstance(self.begun, ServiceResult) and self.begun.replayed
+
+    def pieces(self) -> Generator[Any]:
+        if isinstance(self.begun, ServiceResult):
+            yield from self._whole(self.begun)
+        else:
+            self.result = yield from _pieces(self.begun)
+
+    async def apieces(self) -> AsyncGenerator[Any]:
+        if isinstance(self.begun, ServiceResult):
+            for piece in self._whole(self.begun):
+                yield piece
+            return
+        async with aclosing(_apieces(self.begun)) as given:
+            async for piece in given:
+                yield piece
+        # Once it is to be recorded, it is, even if nobody waits for it any more.
+        self.result = await asyncio.shield(in_thread(partial(_succeed, self.begun)))
+
+    def _whole(self, result: ServiceResult) -> Generator[Any]:
+        """A replay; or a service that does not stream, as one piece. What is kept no longer is none."""
+        self.result = result
+        if result.output is not None:
+            yield from result.output if self.service.stream else [result.output]
+
+
+def begin(service: BaseService, owner: Any, given: dict[str, Any], **asked: Any) -> Stream:
+    """Up to the commit of the hold. A service that does not stream has run when this returns."""
+    starting = runner.begin if service.stream else runner.run
+    return Stream(service, starting(service, owner, given, **asked))
+
+
+def _pieces(started: runner.Started) -> Generator[Any, None, ServiceResult]:
+    try:
+        with closing(executing.pieces(started)) as given:
+            for piece in given:
+                yield started.take(piece)
+        started.context.check()
+    except GeneratorExit:
+        runner.cut_short(started)
+        raise
+    except BaseException as error:
+        told = runner.fail(started, error)
+        if told is error:
+            raise
+        raise told from error
+    return _succeed(started)
+
+
+async def _apieces(started: runner.Started) -> AsyncGenerator[Any]:
+    try:
+        async with aclosing(executing.apieces(started)) as given:
+            async for piece in given:
+                yield started.take(piece)
+        started.context.check()
+    except BaseException as error:
+        if _has_gone_away(error):
+            await asyncio.shield(in_thread(partial(runner.cut_short, started)))
+            raise
+        told = await asyncio.shield(in_thread(partial(runner.fail, started, error)))
+        if told is error:
+            raise
+        raise told from error
+
+
+def _has_gone_away(error: BaseException) -> bool:
+    """ASGI servers cancel the request's task; a service may raise the same error by its own mistake."""
+    task = asyncio.current_task()
+    is_canceled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return is_canceled or isinstance(error, GeneratorExit)
+
+
+def _succeed(started: runner.Started) -> ServiceResult:
+    return runner.succeed(started, started.pieces, started.pieces)
