@@ -108,6 +108,9 @@ class RateCard(models.Model):
             "output_tokens": self.output,
         }
 
+    def agrees_with(self, other: RateCard) -> bool:
+        return self.prices == other.prices and self.margin == other.margin
+
     def _save_as_next_version(self, *args: Any, **kwargs: Any) -> None:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         versions = type(self).objects.using(using).filter(model=self.model)
