@@ -7,11 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from quickscale_services.api.background import RESPOND_ASYNC
 from quickscale_services.api.bodies import FORM, JSON
 from quickscale_services.api.errors import ANSWERS, PROBLEM_JSON
 from quickscale_services.api.routes import api
-from quickscale_services.api.schemas import Estimate, Problem, Result, ServiceSummary
+from quickscale_services.api.schemas import Accepted, Estimate, Problem, Result, ServiceSummary
 from quickscale_services.base import BaseService
+from quickscale_services.events import EVENT_STREAM
 from quickscale_services.input_shapes import file_fields
 from quickscale_services.models import Service
 from quickscale_services.registry import registry
@@ -33,6 +35,17 @@ IDEMPOTENCY_KEY: Json = {
     "description": "The same key with the same input answers the first run again: a retry with it is safe.",
     "schema": {"type": "string", "maxLength": 255},
 }
+EVENTS = (
+    "Server-sent events, each with JSON as its data: one for each piece of the output, then `result` (run, cost, "
+    "balance), or `error` (a Problem) where something goes wrong after the first piece."
+)
+PREFER: Json = {
+    "in": "header",
+    "name": "Prefer",
+    "required": False,
+    "description": "`respond-async` does not wait for the result: the answer says where to look for it.",
+    "schema": {"type": "string", "enum": [RESPOND_ASYNC]},
+}
 REPLAYED: Json = {
     "description": "`true` where the first run with this key is answered again.",
     "schema": {"type": "string", "enum": ["true"]},
@@ -44,7 +57,7 @@ def document(prefix: str) -> Json:
     found: Json = dict(api.get_openapi_schema(path_prefix=prefix))
     found.pop("servers")
     schemas = found["components"]["schemas"]
-    for model in (Problem, Estimate, Result):
+    for model in (Problem, Accepted, Estimate, Result):
         _add_model(schemas, model)
     for path in found["paths"].values():
         for operation in path.values():
@@ -94,18 +107,32 @@ def _estimate(service: BaseService, switch: Service) -> Json:
 
 
 def _run(service: BaseService, switch: Service, output: Json) -> Json:
-    schema = {"allOf": [_named("Result"), {"type": "object", "properties": {"output": _or_null(output)}}]}
+    whole = {"type": "array", "items": output} if service.stream else output
+    schema = {"allOf": [_named("Result"), {"type": "object", "properties": {"output": _or_null(whole)}}]}
     answer = {
         "description": "It is done, and charged.",
         "headers": {"Idempotent-Replayed": REPLAYED},
-        "content": {JSON: {"schema": schema}},
+        "content": {JSON: {"schema": schema}, EVENT_STREAM: {"schema": {"type": "string", "description": EVENTS}}},
     }
     return {
         **_common(service, switch),
         "operationId": f"run_{service.name}",
         "summary": str(service),
-        "parameters": [IDEMPOTENCY_KEY],
-        "responses": {"200": answer, **_problems(RUNNING)},
+        "parameters": [IDEMPOTENCY_KEY, PREFER],
+        "responses": {"200": answer, "202": _accepted(), **_problems(RUNNING)},
+    }
+
+
+def _accepted() -> Json:
+    text: Json = {"schema": {"type": "string"}}
+    return {
+        "description": "It waits for a worker, its credits held.",
+        "headers": {
+            "Location": {"description": "Where the run is to be seen.", **text},
+            "Preference-Applied": {"description": RESPOND_ASYNC, **text},
+            "Idempotent-Replayed": REPLAYED,
+        },
+        "content": {JSON: {"schema": _named("Accepted")}},
     }
 
 
@@ -132,7 +159,7 @@ def _content(service: BaseService) -> Json:
 
 def _or_null(output: Json) -> Json:
     """A replay has no output once that is no longer kept."""
-    return {"anyOf": [output, {"type": "null"}]} if "$ref" in output else output
+    return {"anyOf": [output, {"type": "null"}]} if "$ref" in output or "type" in output else output
 
 
 def _problems(statuses: tuple[int, ...]) -> Json:
