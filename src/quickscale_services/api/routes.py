@@ -12,8 +12,8 @@ from ninja import Header, NinjaAPI
 from quickscale_credits import ledger
 from quickscale_credits.ledger.requests import checked_key
 from quickscale_credits.models import CreditAccount, LedgerEntry
-from quickscale_services import runner, streaming
-from quickscale_services.api import pages, schemas
+from quickscale_services import queueing, runner, streaming
+from quickscale_services.api import background, pages, schemas
 from quickscale_services.api.auth import Caller, KeyOrSession
 from quickscale_services.api.bodies import read_input
 from quickscale_services.api.errors import problem_response
@@ -76,6 +76,8 @@ def run(request: HttpRequest, name: str, response: HttpResponse, idempotency_key
     found = _service(caller, name)
     given = read_input(request, found)
     asked = {"actor": caller.actor, "idempotency_key": _checked(idempotency_key), "api_key": caller.key}
+    if background.is_wanted(request):
+        return background.accepted(request, queueing.enqueue(found, caller.owner, given, **asked))
     if wants_events(request):
         stream = streaming.begin(found, caller.owner, given, **asked)
         return respond(request, stream, ProgramTeller(request=request, caller=caller))
@@ -96,6 +98,12 @@ def runs(request: HttpRequest, limit: Limit = 50, cursor: Cursor = "") -> Any:
 def one_run(request: HttpRequest, run_id: uuid.UUID) -> Any:
     """One run, with its output where that is kept."""
     return schemas.RunDetail.of(get_object_or_404(_runs(_caller(request)), pk=run_id))
+
+
+@api.post("runs/{uuid:run_id}/cancel", response=schemas.RunDetail, operation_id="cancel_run", tags=["runs"])
+def cancel_run(request: HttpRequest, run_id: uuid.UUID) -> Any:
+    """Stop a run in the background. One that has ended, or that is waited for, stays as it is."""
+    return schemas.RunDetail.of(get_object_or_404(_runs(_caller(request)), pk=run_id).cancel())
 
 
 @api.get("account", response=schemas.Account, operation_id="get_account", tags=["account"])

@@ -79,6 +79,9 @@ class Run(Schema):
     started_at: datetime | None
     finished_at: datetime | None
     duration: float | None = Field(description="Seconds.")
+    attempts: int = Field(description="How often its execution was begun.")
+    progress: float | None = Field(description="From 0 to 1, as the service says.")
+    progress_note: str
 
     @classmethod
     def of(cls, run: ServiceRun) -> Self:
@@ -86,8 +89,8 @@ class Run(Schema):
 
     @staticmethod
     def _values(run: ServiceRun) -> dict[str, Any]:
-        same = ("id", "service", "status", "units", "error_code", "actor", "created_at", "started_at", "finished_at")
-        return {name: getattr(run, name) for name in same} | {
+        same = {"id", "service", "status", "units", "error_code", "actor", "created_at", "started_at", "finished_at"}
+        return {name: getattr(run, name) for name in same | {"attempts", "progress", "progress_note"}} | {
             "cost": credits_text(run.cost),
             "api_key": run.api_key.public_id if run.api_key else None,
             "entry": run.entry.sequence if run.entry else None,
@@ -105,6 +108,10 @@ class RunDetail(Run):
 
 class Estimate(Schema):
     cost: Credits = Field(description="The most that a run on this input may cost.")
+
+
+class Accepted(Schema):
+    run: Run
 
 
 class Outcome(Schema):
