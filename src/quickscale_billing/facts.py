@@ -58,12 +58,13 @@ def settle_subscription(stripe_id: str) -> PlanSubscription:
     """
     began = timezone.now()
     state = retrieving.subscription(stripe_id)
-    _refuse_other_mode(state.livemode, stripe_id)
     invoices = retrieving.paid_invoices(stripe_id)
-    return _again_if_raced(lambda: _settle(state, invoices, began))
+    return _again_if_raced(lambda: book_subscription(state, invoices, began))
 
 
-def _settle(state: SubscriptionState, invoices: list[InvoiceState], began: datetime) -> PlanSubscription:
+def book_subscription(state: SubscriptionState, invoices: list[InvoiceState], began: datetime) -> PlanSubscription:
+    """What `settle_subscription` does with Stripe's answers, which it began to ask for at that moment."""
+    _refuse_other_mode(state.livemode, state.id)
     problems: list[str] = []
     with refilling.locked(_row(state, began)) as subscription:
         _update(subscription, state, began)
