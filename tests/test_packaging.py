@@ -141,7 +141,8 @@ def test_the_metadata_says_what_is_needed(metadata):
 
 
 def test_the_extras_are_the_announced_ones(metadata):
-    announced = {"services", "api", "background", "celery", "examples", "prices", "billing", "all", "demo", "test"}
+    announced = {"services", "api", "mcp", "background", "celery", "examples", "prices", "billing"}
+    announced |= {"all", "demo", "test"}
     assert announced == set(metadata.get_all("Provides-Extra"))
 
 

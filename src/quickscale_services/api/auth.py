@@ -59,10 +59,22 @@ class KeyOrSession:
     openapi_security_schema = {"type": "http", "scheme": "bearer", "description": "An API key: qs_…"}
 
     def __call__(self, request: HttpRequest) -> Caller:
-        scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
-        caller = _of_key(text.strip()) if scheme.lower() == "bearer" else _of_session(request)
+        text = _key_sent(request)
+        caller = _of_session(request) if text is None else _of_key(text)
         throttle(caller.owner, caller.key)
         return caller
+
+
+def key_holder(request: HttpRequest) -> Caller:
+    """For programs alone: a session does not count. Raises `Unauthorized` and `RateLimited`."""
+    caller = _of_key(_key_sent(request) or "")
+    throttle(caller.owner, caller.key)
+    return caller
+
+
+def _key_sent(request: HttpRequest) -> str | None:
+    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else None
 
 
 def _of_key(text: str) -> Caller:

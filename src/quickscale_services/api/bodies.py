@@ -27,7 +27,7 @@ def read_input(request: HttpRequest, service: BaseService) -> dict[str, Any]:
     if kind == FORM and file_fields(service):
         return _form(request, service)
     if kind == JSON or (not kind and not _stated_length(request)):
-        return _json(request)
+        return read_json(request)
     expected = f"{JSON} or {FORM}" if file_fields(service) else JSON
     raise UnsupportedMediaType(_("The body must be %(expected)s.") % {"expected": expected})
 
@@ -39,7 +39,8 @@ def _stated_length(request: HttpRequest) -> int:
         raise _unreadable("Content-Length must be a number.") from None
 
 
-def _json(request: HttpRequest) -> dict[str, Any]:
+def read_json(request: HttpRequest) -> dict[str, Any]:
+    """Raises `RequestDataTooBig`, and `InvalidInput` for what is no JSON object, or has a number that is too large."""
     _stated_length(request)  # before Django stumbles over it
     body = request.body
     if _is_beyond(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, len(body)):  # sent in chunks, without saying how much

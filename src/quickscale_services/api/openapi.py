@@ -75,7 +75,7 @@ def offered() -> list[tuple[BaseService, Service]]:
 
 
 def _add_service(paths: Json, schemas: Json, prefix: str, service: BaseService, switch: Service) -> None:
-    schemas[f"{service.name}.Input"] = _closed(_schema(schemas, service, "Input"))
+    schemas[f"{service.name}.Input"] = closed(_schema(schemas, service, "Input"))
     output: Json = {"description": "Any JSON."}
     if service.Output is not None:
         schemas[f"{service.name}.Output"] = _schema(schemas, service, "Output")
@@ -92,7 +92,7 @@ def _schema(schemas: Json, service: BaseService, part: str) -> Json:
     mode: Any = "validation" if part == "Input" else "serialization"
     schema = model.model_json_schema(ref_template=f"{COMPONENTS}{prefix}{{model}}", mode=mode)
     for name, inner in schema.pop("$defs", {}).items():
-        schemas[f"{prefix}{name}"] = _closed(inner) if part == "Input" else inner
+        schemas[f"{prefix}{name}"] = closed(inner) if part == "Input" else inner
     return schema
 
 
@@ -187,15 +187,15 @@ def _named(name: str) -> Json:
     return {"$ref": f"{COMPONENTS}{name}"}
 
 
-def _closed(schema: Any) -> Any:
+def closed(schema: Any) -> Any:
     """Unknown fields are refused at every depth, whatever the model says."""
     if isinstance(schema, list):
-        return [_closed(each) for each in schema]
+        return [closed(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     deeper = {"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties"}
-    closed = {name: _closed(value) if name in deeper else value for name, value in schema.items()}
+    found = {name: closed(value) if name in deeper else value for name, value in schema.items()}
     if "properties" in schema:
-        properties = {name: _closed(inner) for name, inner in schema["properties"].items()}
-        closed |= {"properties": properties, "additionalProperties": False}
-    return closed
+        properties = {name: closed(inner) for name, inner in schema["properties"].items()}
+        found |= {"properties": properties, "additionalProperties": False}
+    return found
