@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from quickscale_billing import catalog
+from quickscale_billing import catalog, facts
 from quickscale_billing.catalog import Item
 from quickscale_billing.customers import SURELY_REMEMBERED, customer_of, replaced
-from quickscale_billing.exceptions import AlreadySubscribed, StripeRefused, StripeUnavailable
+from quickscale_billing.exceptions import AlreadySubscribed, StripeRefused, StripeUnavailable, Unsettled
 from quickscale_billing.models import CheckoutSession, CreditPack, Customer, PlanPrice
 from quickscale_billing.return_addresses import ReturnAddresses
 from quickscale_billing.session_options import request_key, request_of
 from quickscale_billing.stripe import sessions
+from quickscale_billing.stripe.readers import SessionState
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.ledger.holding import refuse_open_transaction
 from quickscale_credits.models import CreditAccount
 
-Status = CheckoutSession.Status
+logger = logging.getLogger(__name__)
 
 
 def start(
@@ -68,15 +69,31 @@ def begin(
 
 
 def close_open_plans(account: CreditAccount) -> None:
-    """No page of Stripe on which this owner could subscribe stays open; one that was paid meanwhile is noted so."""
+    """No page of Stripe on which this owner could subscribe stays open; one that was paid meanwhile is settled."""
     for session in account.checkouts.open().filter(plan_price__isnull=False, stripe_id__isnull=False):
-        note(session, sessions.expire(str(session.stripe_id))["status"])
+        try:
+            sessions.expire(str(session.stripe_id))
+            facts.settle_session(str(session.stripe_id))
+        except StripeRefused:
+            # Nobody can pay on a page that Stripe does not know: the key of another account was used for it.
+            CheckoutSession.objects.filter(pk=session.pk).update(status=CheckoutSession.Status.EXPIRED)
+        except Unsettled:
+            logger.exception("The checkout %s was paid, and cannot be booked by itself.", session.stripe_id)
 
 
-def note(session: CheckoutSession, status: str) -> None:
-    """What Stripe says of a session now. One that has ended stays so."""
-    CheckoutSession.objects.filter(pk=session.pk, status=Status.OPEN).update(status=status)
-    session.refresh_from_db(fields=["status"])
+def settle(owner: models.Model | CreditAccount, session_id: str) -> SessionState:
+    """For a page that Stripe leads to with `?session_id={CHECKOUT_SESSION_ID}`: give what was paid, and say how it is.
+
+    It may be called again at will. Raises `CheckoutSession.DoesNotExist` for a session that is not this owner's,
+    `StripeUnavailable`, and `Unsettled` if money came that cannot be booked by itself.
+    """
+    return facts.settle_session(str(own_session(owner, session_id).stripe_id))
+
+
+def own_session(owner: models.Model | CreditAccount, session_id: str) -> CheckoutSession:
+    """Raises `CheckoutSession.DoesNotExist` for one that is not this owner's, or nobody's."""
+    account = CreditAccount.objects.for_owner(owner)
+    return CheckoutSession.objects.get(account__in=account, stripe_id=session_id)
 
 
 def _wanted(item: Item | str, interval: str, currency: str | None) -> CheckoutSession:
@@ -108,13 +125,15 @@ def _first_with_key(wanted: CheckoutSession) -> CheckoutSession | None:
 
 
 def _refuse_second_subscription(account: CreditAccount) -> None:
-    subscribed = account.subscriptions.live().first()
-    if subscribed is None:
+    lives = account.subscriptions.live()
+    try:
         close_open_plans(account)
-        return
-    with suppress(StripeUnavailable):  # what stays open ends by itself within a day, and the next call closes it
-        close_open_plans(account)
-    raise AlreadySubscribed(f"{account} has a subscription ({subscribed}): change its plan instead.")
+    except StripeUnavailable:
+        # What stays open ends by itself within a day, and the next call closes it.
+        if not lives.exists():
+            raise
+    if subscribed := lives.first():
+        raise AlreadySubscribed(f"{account} has a subscription ({subscribed}): change its plan instead.")
 
 
 def _written(wanted: CheckoutSession) -> CheckoutSession:

@@ -133,9 +133,14 @@ def test_a_lost_database_finds_its_prices_at_stripe_again(shop):
     assert len(shop.sandbox.all("product")) == 5
 
 
-def test_a_sync_that_was_cut_short_is_finished_by_the_next(stripe_simulator, db):
-    stripe_simulator.sandbox.faults.outages = 3 if hasattr(stripe_simulator.sandbox.faults, "outages") else 0
-    pytest.skip("see the simulator's faults")
+@pytest.mark.parametrize("answered", [0, 3, 7, 12])
+def test_a_sync_that_was_cut_short_is_finished_by_the_next(stripe_simulator, db, outage, answered):
+    with outage(after=answered), pytest.raises(CommandError, match="Stripe could not"):
+        sync(CATALOG)
+    sync(CATALOG)
+    assert sync(CATALOG) == "Nothing to do.\n"
+    assert len(stripe_simulator.sandbox.all("product")) == 5
+    assert len(prices_at_stripe(stripe_simulator)) == 7
 
 
 def test_without_a_file_the_command_says_what_it_wants(db):

@@ -178,7 +178,7 @@ class _Reader:
             raise self._error(f"the slug {twice!r} is there twice; plans and packs share one namespace")
 
     def _error(self, problem: str) -> CatalogInvalid:
-        return CatalogInvalid(f"{self.where or self.path}: {problem}.")
+        return CatalogInvalid(f"{self.where or self.path}: {problem.rstrip('.')}.")
 
 
 def _type_of(column: Any) -> tuple[tuple[type, ...], str] | None:

@@ -89,6 +89,12 @@ class CheckoutSession(models.Model):
         return bought
 
     @property
+    def given(self) -> Decimal:
+        """The credits that came of it, as far as it sold packs."""
+        entries = [purchase.entry.amount for purchase in self.purchases.select_related("entry")]
+        return sum(entries, Decimal(0))
+
+    @property
     def request(self) -> tuple[object, ...]:
         """What an idempotency key stands for."""
         return (self.item, self.interval, self.currency, self.success_url, self.cancel_url)

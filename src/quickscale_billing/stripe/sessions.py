@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from quickscale_billing.exceptions import StripeRefused
@@ -15,17 +14,25 @@ def create(params: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
         return plain(stripe_client().v1.checkout.sessions.create(params, options))  # type: ignore[arg-type]
 
 
-def retrieve(stripe_id: str) -> dict[str, Any]:
-    """With its payment, which tells a failed one from one that is under way."""
+def has_failed(stripe_id: str) -> bool:
+    """Whether the payment of a complete session came to nothing; one that takes days may still be under way.
+
+    https://docs.stripe.com/payments/paymentintents/lifecycle
+    """
     with asking_stripe():
-        return plain(stripe_client().v1.checkout.sessions.retrieve(stripe_id, {"expand": ["payment_intent"]}))
+        found = plain(stripe_client().v1.checkout.sessions.retrieve(stripe_id, {"expand": ["payment_intent"]}))
+    payment = found.get("payment_intent") or {}
+    return payment.get("status") in {"requires_payment_method", "canceled"}
 
 
-def expire(stripe_id: str) -> dict[str, Any]:
+def expire(stripe_id: str) -> None:
     """Nobody can pay it any more; one that has ended before stays as it ended."""
-    with suppress(StripeRefused), asking_stripe():
-        return plain(stripe_client().v1.checkout.sessions.expire(stripe_id))
-    return retrieve(stripe_id)
+    try:
+        with asking_stripe():
+            stripe_client().v1.checkout.sessions.expire(stripe_id)
+    except StripeRefused as refusal:
+        if refusal.code == "resource_missing":
+            raise
 
 
 def find(*, customer: str, reference: str) -> dict[str, Any] | None:

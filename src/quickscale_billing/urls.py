@@ -1,0 +1,15 @@
+from django.urls import path
+
+from quickscale_billing.views import catalog, checkout
+
+app_name = "quickscale_billing"
+
+urlpatterns = [
+    path("", catalog.pricing, name="pricing"),
+    path("plans/<slug:slug>/", catalog.plan, name="plan"),
+    path("packs/", catalog.packs, name="packs"),
+    path("packs/<slug:slug>/", catalog.pack, name="pack"),
+    path("checkout/success/", checkout.success, name="success"),
+    path("checkout/canceled/", checkout.canceled, name="canceled"),
+    path("buy/<slug:slug>/", checkout.buy, name="buy"),
+]
