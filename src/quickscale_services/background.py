@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
 try:
     from django.tasks import task
+    from django.tasks.backends.dummy import DummyBackend
+    from django.tasks.backends.immediate import ImmediateBackend
 except ImportError:
     from django_tasks import task
+    from django_tasks.backends.dummy import DummyBackend
+    from django_tasks.backends.immediate import ImmediateBackend
 
 from quickscale_services import queueing
 
@@ -20,7 +25,16 @@ def execute_run(run_id: str, attempt: int) -> None:
 
 
 def enqueue(run_id: str, attempt: int, *, queue: str, delay: timedelta, backend: str) -> None:
-    placed = execute_run.using(backend=backend, queue_name=queue or None)
+    placed = place(queue, backend)
     if delay and placed.get_backend().supports_defer:
         placed = placed.using(run_after=timezone.now() + delay)
     placed.enqueue(run_id, attempt)
+
+
+def place(queue: str, backend: str) -> Any:
+    """Raises what `django.tasks` does for a backend or a queue that is not in `TASKS`."""
+    return execute_run.using(backend=backend, queue_name=queue or None)
+
+
+def has_workers(backend: str) -> bool:
+    return not isinstance(place("", backend).get_backend(), ImmediateBackend | DummyBackend)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
 from quickscale_credits.checks import misspelled_keys
-from quickscale_services import discovery
+from quickscale_credits.ledger.holding import LONGEST_HOLD
+from quickscale_services import discovery, engines
+from quickscale_services.background_records import longest
 from quickscale_services.base import BaseService
 from quickscale_services.conf import conf
 from quickscale_services.pricing import FromInput, PerToken, Price, as_price
+from quickscale_services.records import GRACE
 from quickscale_services.registry import registry
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -49,13 +54,41 @@ def check_services(**kwargs: Any) -> list[CheckMessage]:
     return [message for service in registry.values() for message in check_service(service)]
 
 
+@register()
+def check_queue(**kwargs: Any) -> list[CheckMessage]:
+    if not _is_queue_wanted():
+        return []
+    try:
+        engines.require_queues({service.queue for service in registry.values()})
+    except Exception as error:  # whatever an engine raises
+        hint = "Name a backend and queues that are in TASKS, or the dotted path of a function."
+        return [Error(f"Runs cannot be queued: {error}", hint=hint, id="quickscale_services.E013")]
+    return []
+
+
+@register(deploy=True)
+def check_workers(**kwargs: Any) -> list[CheckMessage]:
+    if not _is_queue_wanted() or check_queue() or engines.has_workers():
+        return []
+    hint = "Choose one that workers empty, such as django_tasks_db.DatabaseBackend, and start workers."
+    message = f"The backend {conf.QUEUE!r} in TASKS, with which runs are queued, is meant for development."
+    return [Warning(message, hint=hint, id="quickscale_services.W002")]
+
+
 def check_service(service: BaseService) -> Iterator[CheckMessage]:
     yield from _name(service)
     yield from _cost(service)
     yield from _timeout(service)
+    yield from _retries(service)
     yield from _execute(service)
     yield from _input(service)
     yield from _output(service)
+
+
+def _is_queue_wanted() -> bool:
+    """Whether the project says so: the HTTP API can do without a queue."""
+    is_chosen = "QUEUE" in getattr(settings, conf.setting, {})
+    return is_chosen or any(service.in_background for service in registry.values())
 
 
 def _unusable_values() -> Iterator[CheckMessage]:
@@ -117,6 +150,27 @@ def _timeout(service: BaseService) -> Iterator[CheckMessage]:
     if not is_positive:
         hint = "Give seconds or a timedelta above zero."
         yield _error(service, f"its timeout {service.timeout!r} is no time", hint, "E005")
+
+
+def _retries(service: BaseService) -> Iterator[CheckMessage]:
+    if any(_timeout(service)):
+        return
+    hint = (
+        "retries is a whole number, retry_on a tuple of exceptions, queue_timeout and retry_delay are seconds or "
+        f"timedeltas; all of it together is at most {LONGEST_HOLD.days} days."
+    )
+    try:
+        is_sound = (
+            isinstance(service.retries, int)
+            and service.retries >= 0
+            and service.delay_before(2) >= timedelta(0) < service.queue_time_limit
+            and longest(service) + GRACE <= LONGEST_HOLD
+            and all(issubclass(each, Exception) for each in service.retry_on)
+        )
+    except (TypeError, ValueError, OverflowError):
+        is_sound = False
+    if not is_sound:
+        yield _error(service, "it cannot wait for a worker and be tried again as it says", hint, "E012")
 
 
 def _execute(service: BaseService) -> Iterator[CheckMessage]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
@@ -24,19 +24,36 @@ class Engine(Protocol):
 
 def require() -> Engine:
     """Raises `ImproperlyConfigured` if there is none."""
-    if "." in conf.QUEUE:
+    if not _is_django_tasks():
         return _named(conf.QUEUE)
-    found = _django_tasks()
-    if found is None:
+    tasks = _django_tasks()
+    if tasks is None:
         raise ImproperlyConfigured(
             "Runs in the background need Django 6 or the package django-tasks "
             "(pip install 'django-quickscale[background]'), or a function that QUICKSCALE_SERVICES[\"QUEUE\"] names."
         )
-    return cast(Engine, partial(found, backend=conf.QUEUE))
+    return partial(tasks.enqueue, backend=conf.QUEUE)
+
+
+def require_queues(queues: Iterable[str]) -> None:
+    """Raises `ImproperlyConfigured`, and what `django.tasks` does for what is not in `TASKS`."""
+    require()
+    if _is_django_tasks():
+        for queue in queues:
+            _django_tasks().place(queue, conf.QUEUE)
 
 
 def is_available() -> bool:
-    return "." in conf.QUEUE or _django_tasks() is not None
+    return not _is_django_tasks() or _django_tasks() is not None
+
+
+def has_workers() -> bool:
+    """False for the backends of `django.tasks` that are meant for development."""
+    return not _is_django_tasks() or bool(_django_tasks().has_workers(conf.QUEUE))
+
+
+def _is_django_tasks() -> bool:
+    return "." not in conf.QUEUE
 
 
 def _named(path: str) -> Engine:
@@ -46,9 +63,10 @@ def _named(path: str) -> Engine:
         raise ImproperlyConfigured(f'QUICKSCALE_SERVICES["QUEUE"] cannot be imported: {error}') from error
 
 
-def _django_tasks() -> Callable[..., None] | None:
+def _django_tasks() -> Any:
+    """None where it is not installed."""
     try:
         from quickscale_services import background
     except ImportError:
         return None
-    return background.enqueue
+    return background

@@ -1,11 +1,13 @@
 from datetime import timedelta
 from threading import Condition as Lock
 
+import django
 import pytest
 from django.core.checks import run_checks
 from pydantic import BaseModel, Field
 
-from quickscale_services.checks import check_service, check_settings
+from quickscale_services.checks import check_queue, check_service, check_settings, check_workers
+from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords, Doing, doing
 
 
@@ -85,3 +87,45 @@ def test_a_rate_that_reads_otherwise_is_an_error(settings, limit):
 def test_a_number_of_runs_at_once_that_is_none_is_an_error(settings, most):
     settings.QUICKSCALE_SERVICES = {"MAX_CONCURRENT_RUNS": most}
     assert [message.id for message in check_settings()] == ["quickscale_services.E002"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retries": -1},
+        {"retries": "3"},
+        {"retry_on": OSError},
+        {"retry_on": ("OSError",)},
+        {"retry_delay": -1},
+        {"queue_timeout": 0},
+        {"queue_timeout": None},
+        {"retries": 40},
+    ],
+)
+def test_a_run_must_be_able_to_wait_and_be_tried_again(wrong):
+    assert problems(**wrong) == ["E012"]
+
+
+def queue_problems():
+    return [message.id.removeprefix("quickscale_services.") for message in [*check_queue(), *check_workers()]]
+
+
+@pytest.mark.parametrize("queue", ["nowhere", "nowhere.enqueue"])
+def test_a_queue_must_exist(settings, queue):
+    assert queue_problems() == []
+    settings.QUICKSCALE_SERVICES = {"QUEUE": queue}
+    assert queue_problems() == ["E013"]
+
+
+def test_the_queue_of_a_service_must_exist_where_runs_are_queued(settings):
+    settings.QUICKSCALE_SERVICES = {"QUEUE": "default"}
+    for queue, expected in {"slow": [], "slwo": ["E013"]}.items():
+        with register_temporarily(type("Queued", (CountWords,), {"name": "queued", "queue": queue})):
+            assert queue_problems() == expected
+
+
+def test_a_service_for_the_background_needs_workers_where_it_is_deployed(settings):
+    tasks = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
+    settings.TASKS = {"default": {"BACKEND": f"{tasks}.backends.immediate.ImmediateBackend"}}
+    with register_temporarily(type("Queued", (CountWords,), {"name": "queued", "in_background": True})):
+        assert queue_problems() == ["W002"]
