@@ -16,6 +16,7 @@ from django.utils.formats import date_format, number_format, time_format
 from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
+from quickscale_services.base import BaseService
 from quickscale_services.labels import label
 
 LONG_TEXT = 80
@@ -42,6 +43,12 @@ def shown(value: Any) -> Shown:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return Shown(kind="number", text=_number(value))
     return _text(_plain(value))
+
+
+def shown_output(service: BaseService | None, output: Any) -> Shown:
+    """The text of a stream is read in one piece, however it came."""
+    is_text = isinstance(output, list) and bool(output) and all(isinstance(piece, str) for piece in output)
+    return shown("".join(output) if is_text and service is not None and service.stream else output)
 
 
 def _labeled(value: Any) -> list[tuple[str, Any]]:

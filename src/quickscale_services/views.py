@@ -16,12 +16,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from quickscale_credits import ledger
 from quickscale_credits.owners import owner_for, owner_required
-from quickscale_services import schemas
-from quickscale_services.base import BaseService
+from quickscale_services import schemas, streaming
+from quickscale_services.base import BaseService, ServiceResult
+from quickscale_services.events import respond, wants_events
 from quickscale_services.exceptions import InvalidInput, RunInProgress, UnknownService
 from quickscale_services.forms import ServiceForm
 from quickscale_services.models import Service, ServiceRun
-from quickscale_services.presentation import shown
+from quickscale_services.page_events import PageTeller
+from quickscale_services.presentation import shown_output
 from quickscale_services.price_labels import fixed_price, price_label
 from quickscale_services.problems import ERRORS, problem
 from quickscale_services.registry import registry
@@ -74,11 +76,13 @@ def run(request: HttpRequest, owner: Model, run_id: uuid.UUID) -> HttpResponse:
 
 
 @owner_required
-def _sent(request: HttpRequest, owner: Model, service: BaseService) -> HttpResponse:
+def _sent(request: HttpRequest, owner: Model, service: BaseService) -> HttpResponseBase:
     form = ServiceForm(service, request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, owner, form, problem=problem(InvalidInput([])))
     try:
+        if wants_events(request) and "estimate" not in request.POST:
+            return _streamed(request, owner, form)
         return _page(request, owner, form, **_done(request, owner, form))
     except RunInProgress as error:
         # With the same id, sending the form again asks for the same run.
@@ -93,13 +97,27 @@ def _done(request: HttpRequest, owner: Model, form: ServiceForm) -> dict[str, An
     if "estimate" in request.POST:
         return {"estimate": form.service.estimate(**form.given())}
     result = form.service.run(owner, actor=request.user, idempotency_key=form.idempotency_key(), **form.given())
-    return {"result": result, "output": result.output, "shown": shown(result.output)}
+    return _outcome(form.service, result)
+
+
+def _streamed(request: HttpRequest, owner: Model, form: ServiceForm) -> HttpResponseBase:
+    asked = {"actor": request.user, "idempotency_key": form.idempotency_key()}
+    stream = streaming.begin(form.service, owner, form.given(), **asked)
+    teller = PageTeller(
+        page=lambda **outcome: _page(request, owner, form, **outcome).content.decode(),
+        outcome=lambda result: _outcome(form.service, result),
+    )
+    return respond(request, stream, teller)
+
+
+def _outcome(service: BaseService, result: ServiceResult) -> dict[str, Any]:
+    return {"result": result, "output": result.output, "shown": shown_output(service, result.output)}
 
 
 def _page(request: HttpRequest, owner: Model | None, form: ServiceForm, **outcome: Any) -> HttpResponse:
-    """The whole page; for htmx only the part that has changed."""
+    """The whole page; for htmx and our own script only the part that has changed."""
     service, switch = form.service, switch_of(form.service.name)
-    is_part = request.headers.get("HX-Request") == "true"
+    is_part = request.headers.get("HX-Request") == "true" or wants_events(request)
     template = "quickscale_services/_service.html" if is_part else "quickscale_services/service.html"
     context = {
         "service": service,
@@ -115,7 +133,7 @@ def _page(request: HttpRequest, owner: Model | None, form: ServiceForm, **outcom
         **outcome,
     }
     response = render(request, template, context, status=outcome["problem"].status if "problem" in outcome else 200)
-    patch_vary_headers(response, ["HX-Request"])
+    patch_vary_headers(response, ["HX-Request", "Accept"])
     return response
 
 
@@ -127,7 +145,7 @@ def _recorded(run: ServiceRun) -> dict[str, Any]:
         "service": service,
         "template": service.result_template if service else BaseService.result_template,
         "output": output,
-        "shown": shown(output),
+        "shown": shown_output(service, output),
     }
 
 

@@ -124,6 +124,7 @@ WORK = [
     ("text-summary", note),
     ("text-summary", note),
     ("text-statistics", note),
+    ("sentence-review", note),
     ("picture-details", lambda number: {"picture": material.picture(number)}),
     ("csv-check", lambda number: {"file": material.orders()}),
 ]

@@ -54,5 +54,6 @@ def error_words(code: str) -> str:
         "invalid_input": _("The input did not fit; nothing was charged."),
         "interrupted": _("The run was interrupted; nothing was charged."),
         "service_lost": _("The server stopped during the run; nothing was charged."),
+        "disconnected": _("Whoever asked for it went away before its end."),
     }
     return words.get(code, code)

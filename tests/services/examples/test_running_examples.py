@@ -9,7 +9,7 @@ from PIL import Image
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import InsufficientCredits
 from quickscale_credits.testing import assert_balance, fund
-from quickscale_services import registry
+from quickscale_services import registry, streaming
 from quickscale_services.exceptions import InvalidInput
 from quickscale_services.files import MB, Upload
 from tests.services.examples.pictures import camera_exif, png_that_claims, saved, two_halves
@@ -142,3 +142,21 @@ def test_without_enough_credits_nothing_is_summarized(user: Any):
         registry["text-summary"].run(user, text=text("darwin"))
     assert refusal.value.shortfall == Decimal("0.000001")
     assert_balance(user, "1.999999")
+
+
+def test_a_review_charges_for_each_sentence_and_says_what_is_hard_to_read(user: Any):
+    fund(user, 1)
+    sentences = ["Cats sleep.", "Cats misunderstand institutionalization.", "One, two, three, four, five."]
+    result = registry["sentence-review"].run(user, text=" ".join(sentences))
+    assert [piece.sentence for piece in result.output] == sentences
+    assert [len(piece.remarks) for piece in result.output] == [0, 2, 1]
+    assert result.run.units == {"sentences": 3}
+    assert_balance(user, "0.7")
+
+
+def test_a_review_that_is_broken_off_costs_what_was_read(user: Any):
+    fund(user, 1)
+    given = streaming.begin(registry["sentence-review"], user, {"text": "Dogs bark. Cats purr. Cows moo."}).pieces()
+    assert [next(given).number, next(given).number] == [1, 2]
+    given.close()
+    assert_balance(user, "0.8")
