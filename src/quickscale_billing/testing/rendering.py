@@ -30,6 +30,12 @@ INCLUDABLE = {
     "customer": {"subscriptions": ("subscription", "customer", "/v1/customers/{id}/subscriptions")},
     "invoice": {"payments": ("invoice_payment", "invoice", "/v1/invoice_payments?invoice={id}")},
 }
+# Of amounts, which the simulator does not break down: dj-stripe expands these of each session that it retrieves.
+BREAKDOWNS: dict[str, Any] = {
+    "total_details.breakdown": {"discounts": [], "taxes": []},
+    "line_items.data.discounts": [],
+    "line_items.data.taxes": [],
+}
 
 # Kinds that do not tell when they were made, or in which mode.
 HIDDEN = {
@@ -92,6 +98,8 @@ def expand_member(sandbox: Sandbox, answer: Object, name: str, path: str) -> Non
     sublist = INCLUDABLE.get(answer.get("object", ""), {}).get(name)
     if name not in answer and sublist and answer["id"] in sandbox.by_id:
         answer[name] = render_sublist(sandbox, answer, *sublist)
+    elif name not in answer and path in BREAKDOWNS:
+        answer[name] = copy(BREAKDOWNS[path])
     elif name not in answer:
         raise cannot_expand(path)
     elif isinstance(answer[name], str):
