@@ -18,7 +18,7 @@ from tests.parts import ROOT
 from tests.test_migrations import empty_database  # noqa: F401 - a fixture
 
 LAST = max(Path(migrations.__file__).parent.glob("[0-9]*.py")).stem
-ENTRIES = 1_000_000 if FULL else 20_000
+ENTRIES = 1_000_000 if FULL else 4_000
 
 FURTHER = """
 from django.db import migrations, models
