@@ -27,7 +27,10 @@ SUBLISTS = {
 INCLUDABLE = {
     "checkout.session": {"line_items": ("item", "_session", "/v1/checkout/sessions/{id}/line_items")},
     "charge": {"refunds": ("refund", "charge", "/v1/charges/{id}/refunds")},
-    "customer": {"subscriptions": ("subscription", "customer", "/v1/customers/{id}/subscriptions")},
+    "customer": {
+        "sources": ("source", "customer", "/v1/customers/{id}/sources"),  # of old; dj-stripe expands it
+        "subscriptions": ("subscription", "customer", "/v1/customers/{id}/subscriptions"),
+    },
     "invoice": {"payments": ("invoice_payment", "invoice", "/v1/invoice_payments?invoice={id}")},
 }
 # Of amounts, which the simulator does not break down: dj-stripe expands these of each session that it retrieves.
@@ -51,6 +54,8 @@ HIDDEN = {
 
 
 def render(sandbox: Sandbox, shown: Object, expand: Iterable[str] = ()) -> Object:
+    if shown.get("deleted"):
+        return {"id": shown["id"], "object": shown["object"], "deleted": True}
     answer = public(shown)
     for name in EMBEDDED.get(shown["object"], ()):
         if isinstance(answer.get(name), str):
