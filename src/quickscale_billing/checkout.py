@@ -19,6 +19,7 @@ from quickscale_billing.stripe.readers import SessionState
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.ledger.holding import refuse_open_transaction
+from quickscale_credits.ledger.requests import checked_key
 from quickscale_credits.models import CreditAccount
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def begin(
     refuse_open_transaction("checkout.start")
     account = open_account(owner)
     wanted = _wanted(item, interval, currency)
-    wanted.account, wanted.idempotency_key = account, idempotency_key or None
+    wanted.account, wanted.idempotency_key = account, checked_key(idempotency_key)
     wanted.success_url, wanted.cancel_url = addresses.success, addresses.cancel
     if first := _first_with_key(wanted):
         return first if first.stripe_id else _sent(first, customer_of(owner))
@@ -92,8 +93,9 @@ def settle(owner: models.Model | CreditAccount, session_id: str) -> SessionState
 
 def own_session(owner: models.Model | CreditAccount, session_id: str) -> CheckoutSession:
     """Raises `CheckoutSession.DoesNotExist` for one that is not this owner's, or nobody's."""
-    account = CreditAccount.objects.for_owner(owner)
-    return CheckoutSession.objects.get(account__in=account, stripe_id=session_id)
+    if "\x00" in session_id:
+        raise CheckoutSession.DoesNotExist("No id has NUL characters.")
+    return CheckoutSession.objects.get(account__in=CreditAccount.objects.for_owner(owner), stripe_id=session_id)
 
 
 def _wanted(item: Item | str, interval: str, currency: str | None) -> CheckoutSession:

@@ -91,6 +91,12 @@ def test_the_same_key_for_another_purchase_is_refused(shop, user):
         checkout.start(user, "small", idempotency_key="once")
 
 
+@pytest.mark.parametrize("key", ["qs:mine", "x" * 256, "a\x00b"])
+def test_a_key_that_no_verb_would_take_is_refused(shop, user, key):
+    with pytest.raises(ValueError, match="(?i)idempotency.key"):
+        checkout.start(user, "large", idempotency_key=key)
+
+
 def test_without_a_key_each_call_is_a_visit_of_its_own(shop, user):
     assert checkout.start(user, "large") != checkout.start(user, "large")
 
@@ -245,7 +251,6 @@ def test_already_subscribed_is_said_though_stripe_is_down(shop, user, outage):
         checkout.start(user, "pro")
 
 
-@pytest.mark.django_db(transaction=True)
 def test_inside_a_transaction_stripe_is_not_asked(shop, user):
     with transaction.atomic(), pytest.raises(RuntimeError, match="transaction"):
         checkout.start(user, "large")

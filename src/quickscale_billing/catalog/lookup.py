@@ -15,7 +15,7 @@ def find(item: Item | str) -> Item:
     models = (Plan, CreditPack) if isinstance(item, str) else (type(item),)
     where = {"slug": item} if isinstance(item, str) else {"pk": item.pk}
     for model in models:
-        if found := model.objects.for_sale().filter(**where).first():
+        if "\x00" not in str(item) and (found := model.objects.for_sale().filter(**where).first()):
             row: Item = found
             return row
     raise UnknownItem(f"Neither a plan nor a pack that is for sale is {item!r}: {_known()}.")
@@ -23,7 +23,7 @@ def find(item: Item | str) -> Item:
 
 def price_of(plan: Plan, interval: str, currency: str | None = None) -> PlanPrice:
     """What the plan costs now. Without a currency, the one that the plan has; of several, the one that came first."""
-    prices = list(plan.prices.for_sale().filter(interval=interval).order_by("pk"))
+    prices = [price for price in plan.prices.for_sale().order_by("pk") if price.interval == interval]
     if currency is not None:
         prices = [price for price in prices if price.currency == currency.lower()]
     if not prices:

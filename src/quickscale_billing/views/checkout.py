@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -143,6 +144,7 @@ def _page_of(item: Item) -> str:
 def _key(given: str, slug: str, options: dict[str, Any]) -> str | None:
     """The buttons of a page share its key."""
     try:
-        return f"page:{uuid.UUID(given)}:{slug}:{options['interval']}:{options['currency']}"[:255]
+        content = f"{slug} {options['interval']} {options['currency']}"
+        return f"page:{uuid.UUID(given)}:{sha256(content.encode(errors='replace')).hexdigest()[:16]}"
     except ValueError:
         return None
