@@ -9,3 +9,6 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from quickscale_billing import checks  # noqa: F401
+        from quickscale_billing.stripe import webhooks
+
+        webhooks.connect()

@@ -18,6 +18,7 @@ from quickscale_billing.models import InboxItem
 
 logger = logging.getLogger(__name__)
 
+KEPT_FOR: Final = timedelta(days=7)
 LONGEST_WAIT: Final = timedelta(days=1)
 SETTLE: Final[dict[str, Callable[[str], object]]] = {
     InboxItem.Kind.SESSION: facts.settle_session,
@@ -61,6 +62,12 @@ def sweep_each() -> Iterator[bool]:
     """Settle what is due, oldest first; whether each was settled."""
     for pk in list(InboxItem.objects.due().order_by("arrived_at", "pk").values_list("pk", flat=True)):
         yield settle(pk)
+
+
+def forget_old() -> int:
+    """What was settled more than a week ago. Facts stay."""
+    settled = InboxItem.objects.filter(state=InboxItem.State.SETTLED, settled_at__lt=timezone.now() - KEPT_FOR)
+    return settled.delete()[0]
 
 
 def _outcome(item: InboxItem) -> dict[str, Any]:

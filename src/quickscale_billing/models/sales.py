@@ -65,8 +65,10 @@ class SubscriptionQuerySet(models.QuerySet["PlanSubscription"]):
         """Those that have begun and not ended: paid, in trial, or with a payment that is late."""
         return self.filter(status__in=PlanSubscription.LIVE)
 
-    def for_account(self, account: CreditAccount) -> Self:
-        return self.filter(account=account)
+    def accounts_with_several(self) -> list[int]:
+        """Accounts with more than one that lives: each is honored, and somebody should be told."""
+        counted = self.live().order_by().values("account").annotate(number=models.Count("pk")).filter(number__gt=1)
+        return list(counted.order_by("account").values_list("account", flat=True))
 
 
 class PlanSubscription(models.Model):

@@ -1,0 +1,31 @@
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from quickscale_billing import inbox
+from quickscale_billing.models import InboxItem, PlanSubscription
+from quickscale_billing.stripe import webhooks
+from quickscale_credits.management.ledger_command import LedgerCommand
+
+
+class Command(LedgerCommand):
+    help = (
+        "Settle what Stripe's events told of and is not settled yet, and forget deliveries that are a week old. "
+        "Run it every minute; two at once do no harm."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--all", action="store_true", help="also what was put off after it could not be settled")
+
+    def run(self, **options: Any) -> None:
+        if options["all"]:
+            InboxItem.objects.pending().update(due_at=timezone.now())
+        outcomes = list(self.counted(inbox.sweep_each(), "objects"))
+        inbox.forget_old()
+        webhooks.forget_old()
+        self.stdout.write(f"{sum(outcomes)} settled.")
+        for account in PlanSubscription.objects.accounts_with_several():
+            self.stdout.write(f"Account {account} has more than one live subscription; both are honored.")
+        if waiting := list(InboxItem.objects.filter(state=InboxItem.State.WAITING).order_by("arrived_at")):
+            raise CommandError("\n".join(f"{item}: {item.problem}" for item in waiting))
