@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from quickscale_credits import ledger
 from quickscale_credits.owners import owner_for, owner_required
-from quickscale_services import schemas, streaming
+from quickscale_services import streaming
 from quickscale_services.base import BaseService, ServiceResult
 from quickscale_services.events import respond, wants_events
 from quickscale_services.exceptions import InvalidInput, RunInProgress, UnknownService
 from quickscale_services.forms import ServiceForm
-from quickscale_services.models import Service, ServiceRun
+from quickscale_services.models import Service
 from quickscale_services.page_events import PageTeller
 from quickscale_services.presentation import shown_output
 from quickscale_services.price_labels import fixed_price, price_label
 from quickscale_services.problems import ERRORS, problem
 from quickscale_services.registry import registry
 from quickscale_services.switches import switch_of
-
-RUNS_ON_A_PAGE = 50
 
 
 @require_safe
@@ -56,33 +54,16 @@ def service(request: HttpRequest, name: str) -> HttpResponseBase:
     return _page(request, owner_for(request), ServiceForm(chosen))
 
 
-@require_safe
-@owner_required
-def runs(request: HttpRequest, owner: Model) -> HttpResponse:
-    found = ServiceRun.objects.for_owner(owner).order_by("-created_at", "-id")
-    before = _uuid(request.GET.get("before"))
-    if before and (last := found.filter(pk=before).first()):
-        found = found.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.pk))
-    page = list(found[: RUNS_ON_A_PAGE + 1])
-    context = {"runs": page[:RUNS_ON_A_PAGE], "has_more": len(page) > RUNS_ON_A_PAGE}
-    return render(request, "quickscale_services/runs.html", context)
-
-
-@require_safe
-@owner_required
-def run(request: HttpRequest, owner: Model, run_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(ServiceRun.objects.for_owner(owner), pk=run_id)
-    return render(request, "quickscale_services/run.html", _recorded(found))
-
-
 @owner_required
 def _sent(request: HttpRequest, owner: Model, service: BaseService) -> HttpResponseBase:
     form = ServiceForm(service, request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, owner, form, problem=problem(InvalidInput([])))
     try:
-        if wants_events(request) and "estimate" not in request.POST:
+        if "estimate" not in request.POST and wants_events(request):
             return _streamed(request, owner, form)
+        if "estimate" not in request.POST and service.in_background:
+            return _queued(request, owner, form)
         return _page(request, owner, form, **_done(request, owner, form))
     except RunInProgress as error:
         # With the same id, sending the form again asks for the same run.
@@ -98,6 +79,14 @@ def _done(request: HttpRequest, owner: Model, form: ServiceForm) -> dict[str, An
         return {"estimate": form.service.estimate(**form.given())}
     result = form.service.run(owner, actor=request.user, idempotency_key=form.idempotency_key(), **form.given())
     return _outcome(form.service, result)
+
+
+def _queued(request: HttpRequest, owner: Model, form: ServiceForm) -> HttpResponseBase:
+    """On to the page of the run, which shows how far it is."""
+    asked = {"actor": request.user, "idempotency_key": form.idempotency_key()}
+    run = form.service.enqueue(owner, **asked, **form.given())
+    page = reverse("quickscale_services:run", args=[run.pk])
+    return HttpResponse(headers={"HX-Redirect": page}) if _is_part(request) else redirect(page)
 
 
 def _streamed(request: HttpRequest, owner: Model, form: ServiceForm) -> HttpResponseBase:
@@ -117,7 +106,7 @@ def _outcome(service: BaseService, result: ServiceResult) -> dict[str, Any]:
 def _page(request: HttpRequest, owner: Model | None, form: ServiceForm, **outcome: Any) -> HttpResponse:
     """The whole page; for htmx and our own script only the part that has changed."""
     service, switch = form.service, switch_of(form.service.name)
-    is_part = request.headers.get("HX-Request") == "true" or wants_events(request)
+    is_part = _is_part(request)
     template = "quickscale_services/_service.html" if is_part else "quickscale_services/service.html"
     context = {
         "service": service,
@@ -137,20 +126,5 @@ def _page(request: HttpRequest, owner: Model | None, form: ServiceForm, **outcom
     return response
 
 
-def _recorded(run: ServiceRun) -> dict[str, Any]:
-    service = registry.get(run.service)
-    output = run.output if service is None or run.output is None else schemas.load(service, run.output)
-    return {
-        "run": run,
-        "service": service,
-        "template": service.result_template if service else BaseService.result_template,
-        "output": output,
-        "shown": shown_output(service, output),
-    }
-
-
-def _uuid(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text or "")
-    except ValueError:
-        return None
+def _is_part(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true" or wants_events(request)

@@ -53,6 +53,8 @@ def celery(broker, settings):
     yield app
     with app.connection_for_write() as connection, connection.channel() as channel:
         channel.queue_delete(app.conf.task_default_queue)
+        if hasattr(channel, "client"):  # Redis, where Kombu keeps what it knows of the queue
+            channel.client.delete(*channel.client.keys(f"*{app.conf.task_default_queue}*"))
     app.close()
 
 

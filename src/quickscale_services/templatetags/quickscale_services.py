@@ -54,6 +54,12 @@ def error_words(code: str) -> str:
         "invalid_input": _("The input did not fit; nothing was charged."),
         "interrupted": _("The run was interrupted; nothing was charged."),
         "service_lost": _("The server stopped during the run; nothing was charged."),
+        "not_started": _("No worker began it in time; nothing was charged."),
+        "queue_unavailable": _("The queue did not take it; nothing was charged."),
+        "unknown_service": _("The service is offered no more; nothing was charged."),
+        "service_disabled": _("The service was switched off meanwhile; nothing was charged."),
+        "hold_closed": _("Its credits were given back before it began; nothing was charged."),
+        "owner_erased": _("Its owner is gone; nothing was charged."),
         "disconnected": _("Whoever asked for it went away before its end."),
     }
     return words.get(code, code)
