@@ -31,7 +31,7 @@ def rounded(amount: Decimal) -> int:
 def amounts_of(sandbox: Sandbox, subtotal: int, discount: int, *, tax_behavior: str | None, taxed: bool) -> Amounts:
     """With automatic tax, at the one rate that the simulator was told (0 unless told)."""
     included = tax_behavior == "inclusive"
-    percent = Decimal(str(sandbox.faults.tax_percent)) if taxed else Decimal(0)
+    percent = Decimal(str(sandbox.conduct.tax_percent)) if taxed else Decimal(0)
     base = Decimal(subtotal - discount)
     tax = base * percent / (100 + percent) if included else base * percent / 100
     return Amounts(subtotal, discount, rounded(tax), included)

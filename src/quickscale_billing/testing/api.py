@@ -150,11 +150,18 @@ class Api:
 
     def render(self, found: Object, expand: list[str]) -> Object:
         if not isinstance(found, Page):
-            return render(self.sandbox, found, expand) if found.get("object") else found
+            return self.render_one(found, expand)
         answer = {**found, "data": [render(self.sandbox, each) for each in found["data"]]}
         for path in expand:
             expand_path(self.sandbox, answer, path.split("."), path)
         return answer
+
+    def render_one(self, found: Object, expand: list[str]) -> Object:
+        if not found.pop("_rendered", False):
+            return render(self.sandbox, found, expand)
+        for path in expand:
+            expand_path(self.sandbox, found, path.split("."), path)
+        return found
 
     def check_account(self, named: str | None) -> None:
         own = next(iter(self.sandbox.kinds["account"]))

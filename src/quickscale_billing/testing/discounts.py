@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.parameters import Params
+from quickscale_billing.testing.periods import plus_months
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 
@@ -56,3 +58,49 @@ def redeem(sandbox: Sandbox, resolved: Sequence[Object]) -> None:
         coupon["valid"] = is_valid(sandbox, coupon)
         if promotion := sandbox.by_id.get(each["promotion_code"] or ""):
             promotion["times_redeemed"] += 1
+
+
+def make(sandbox: Sandbox, resolved: Sequence[Object], *, customer: str, subscription: str | None) -> list[str]:
+    """The discounts of a subscription or an invoice, as their ids."""
+    return [make_one(sandbox, each, customer, subscription)["id"] for each in resolved]
+
+
+def make_one(sandbox: Sandbox, resolved: Object, customer: str, subscription: str | None) -> Object:
+    coupon = sandbox.by_id[resolved["coupon"]]
+    start = datetime.fromtimestamp(sandbox.now, UTC)
+    months = coupon["duration_in_months"]
+    discount = sandbox.create(
+        "discount",
+        "di",
+        checkout_session=None,
+        customer=customer,
+        customer_account=None,
+        end=int(plus_months(start, months).timestamp()) if months else None,
+        invoice=None,
+        invoice_item=None,
+        promotion_code=resolved["promotion_code"],
+        source={"type": "coupon", "coupon": coupon["id"]},
+        start=sandbox.now,
+        subscription=subscription,
+        subscription_item=None,
+    )
+    sandbox.emit("customer.discount.created", discount)
+    return discount
+
+
+def applied(sandbox: Sandbox, names: Sequence[str]) -> Object | None:
+    """The discount among these that still takes something off now."""
+    for name in names:
+        discount = sandbox.by_id[name]
+        if discount["end"] is None or discount["end"] > sandbox.now:
+            return discount
+    return None
+
+
+def after_invoice(sandbox: Sandbox, names: Sequence[str]) -> list[str]:
+    """What is left of a subscription's discounts once an invoice was made: `once` is gone."""
+    return [name for name in names if duration_of(sandbox, name) != "once"]
+
+
+def duration_of(sandbox: Sandbox, name: str) -> str:
+    return str(sandbox.by_id[sandbox.by_id[name]["source"]["coupon"]]["duration"])

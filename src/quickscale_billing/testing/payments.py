@@ -88,7 +88,7 @@ def attempt(sandbox: Sandbox, intent: Object, presence: Presence) -> Object:
 def decline_of(sandbox: Sandbox, intent: Object, method: Object) -> str | None:
     """What was asked to go wrong comes before what the card does by itself."""
     for customer in (intent["customer"], None):
-        waiting = sandbox.faults.declines.get(customer)
+        waiting = sandbox.conduct.declines.get(customer)
         if waiting:
             return waiting.pop(0)
     return attaching.card_of(method).decline

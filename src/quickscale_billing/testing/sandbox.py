@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,11 +31,13 @@ class Request:
 
 
 @dataclass
-class Faults:
-    """What the test has asked to go wrong."""
+class Conduct:
+    """How the account is set, and what the test has asked to go wrong."""
 
     declines: dict[str | None, list[str]] = field(default_factory=dict)  # customer, or None for anybody: decline codes
     tax_percent: float = 0
+    # https://docs.stripe.com/billing/revenue-recovery/smart-retries: "canceled", "unpaid" or "past_due"
+    after_last_retry: str = "canceled"
 
 
 class Sandbox:
@@ -56,7 +59,8 @@ class Sandbox:
         self.kinds: dict[str, dict[str, Object]] = {}
         self.by_id: dict[str, Object] = {}
         self.request = Request()
-        self.faults = Faults()
+        self.conduct = Conduct()
+        self.being_changed: set[str] = set()
         self.address = ""
         self.test_clock: Object | None = None
         self.listeners: list[Callable[[Object], None]] = []
@@ -91,9 +95,20 @@ class Sandbox:
 
     @contextmanager
     def changing(self, changed: Object, event: str) -> Iterator[Object]:
-        """Send the event with what was there before, if anything is different afterwards."""
+        """Send the event with what was there before, if anything is different afterwards; inside another change of the
+        same object, leave that to the outer one."""
+        if changed["id"] in self.being_changed:
+            yield changed
+            return
         before = render(self, changed)
-        yield changed
+        self.being_changed.add(changed["id"])
+        try:
+            yield changed
+        finally:
+            self.being_changed.remove(changed["id"])
+        self.emit_difference(event, changed, before)
+
+    def emit_difference(self, event: str, changed: Object, before: Object) -> None:
         after = render(self, changed)
         previous = {name: value for name, value in before.items() if after.get(name) != value}
         previous |= {name: None for name in after if name not in before}
@@ -124,6 +139,19 @@ class Sandbox:
             yield
         finally:
             self.test_clock = before
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is done inside leaves no trace."""
+        real = self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock
+        self.kinds, self.conduct = deepcopy(self.kinds), deepcopy(self.conduct)
+        self.by_id = {name: each for kind in self.kinds.values() for name, each in kind.items()}
+        self.listeners = []
+        self.test_clock = self.by_id[self.test_clock["id"]] if self.test_clock else None
+        try:
+            yield
+        finally:
+            self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock = real
 
     def run_until(self, moment: int) -> None:
         """Move the simulator's own clock, doing what falls due on the way."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from quickscale_billing.testing import authentication, checkout
+from quickscale_billing.testing import authentication, checkout, disputing
 from quickscale_billing.testing.api import Api
 from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.clock import Clock
@@ -127,7 +129,46 @@ class StripeSimulator:
         """The next payment of the customer (of anybody, without one) is declined with this decline code."""
         with self.sandbox.lock:
             key = None if customer is None else identifier_of(customer)
-            self.sandbox.faults.declines.setdefault(key, []).append(code)
+            self.sandbox.conduct.declines.setdefault(key, []).append(code)
+
+    def authenticate(self, intent: Any, *, passed: bool = True) -> Object:
+        """The customer passes, or fails, the challenge of a payment intent or a setup intent."""
+        with self.acting():
+            return authentication.finish(self.sandbox, self.find(intent), passed=passed)
+
+    def dispute(
+        self, charge: Any, *, amount: int | None = None, reason: str = "fraudulent", inquiry: bool = False
+    ) -> Object:
+        """The bank disputes the charge (or the payment intent): the money is withdrawn, unless it only inquires."""
+        with self.acting():
+            found = self.find(charge)
+            charged = self.find(found["latest_charge"]) if found["object"] == "payment_intent" else found
+            return disputing.open_dispute(self.sandbox, charged, amount=amount, reason=reason, inquiry=inquiry)
+
+    def close_dispute(self, dispute: Any, status: str = "won") -> Object:
+        """`won` or `lost`; an inquiry is closed as `warning_closed`."""
+        with self.acting():
+            return disputing.close(self.sandbox, self.find(dispute), status=status)
+
+    def escalate(self, dispute: Any) -> Object:
+        """An inquiry becomes a dispute."""
+        with self.acting():
+            return disputing.escalate(self.sandbox, self.find(dispute))
+
+    def find(self, thing: Any) -> Object:
+        """The object as the simulator keeps it."""
+        identifier = identifier_of(thing)
+        try:
+            return self.sandbox.by_id[identifier]
+        except KeyError:
+            raise LookupError(f"the simulator has no object {identifier!r}") from None
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Under the lock; what happened is delivered when it is free again."""
+        with self.sandbox.lock:
+            yield
+        self.webhooks.flow()
 
 
 def identifier_of(thing: Any) -> str:

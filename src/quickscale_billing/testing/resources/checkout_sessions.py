@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from quickscale_billing.testing import checkout, discounts
+from quickscale_billing.testing import checkout, discounts, saving
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.listing import PAGING, Page, newest_first, page
 from quickscale_billing.testing.parameters import (
@@ -23,7 +23,7 @@ from quickscale_billing.testing.parameters import (
     positive,
     text,
 )
-from quickscale_billing.testing.resources import prices, products
+from quickscale_billing.testing.resources import prices, products, subscriptions
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
@@ -73,7 +73,13 @@ ECHOED: Fields = {
     payment_method_types=many(text),
     saved_payment_method_options=nested(payment_method_save=one_of("enabled", "disabled")),
     setup_intent_data=nested(description=text, metadata=metadata),
-    subscription_data=nested(description=text, metadata=metadata, trial_end=integer, trial_period_days=positive),
+    subscription_data=nested(
+        description=text,
+        metadata=metadata,
+        trial_end=integer,
+        trial_period_days=positive,
+        trial_settings=subscriptions.trial_settings,
+    ),
     tax_id_collection=nested(enabled=Required(boolean)),
     ui_mode=one_of("hosted_page"),
 )
@@ -82,12 +88,21 @@ def create(sandbox: Sandbox, params: Params) -> Object:
     resolved = discounts.resolve(sandbox, params.get("discounts", []), customer=params.get("customer"))
     session = blank(sandbox, params)
     session["discounts"] = resolved or None
+    if session["mode"] == "setup":
+        session["setup_intent"] = setup_intent_of(sandbox, session)["id"]
     session["url"] = f"{sandbox.address}/c/pay/{session['id']}"
     for given in params.get("line_items", []):
         make_line(sandbox, session, given)
     if session["mode"] != "setup":
         checkout.compute(sandbox, session)
     return session
+
+
+def setup_intent_of(sandbox: Sandbox, session: Object) -> Object:
+    given = session["_setup"]
+    metadata = given.get("metadata", {})
+    customer, description = session["customer"], given.get("description")
+    return saving.make_intent(sandbox, customer=customer, metadata=metadata, description=description)
 
 
 def check(sandbox: Sandbox, params: Params) -> None:
@@ -177,6 +192,8 @@ def blank(sandbox: Sandbox, params: Params) -> Object:
         _setup=params.get("setup_intent_data", {}),
         _subscription=params.get("subscription_data", {}),
         _payer=checkout.Payer(),
+        _paying=None,
+        _saving=None,
     )
 
 
@@ -254,6 +271,8 @@ def inline_price(sandbox: Sandbox, data: Params) -> Object:
 
 
 def check_price(session: Object, price: Object) -> None:
+    if session["mode"] == "subscription" and price["type"] != "recurring":
+        raise invalid("The simulator sells recurring prices alone in `subscription` mode.", param="line_items")
     if session["mode"] == "payment" and price["type"] == "recurring":
         raise invalid(
             "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "

@@ -80,7 +80,7 @@ def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     coupon["valid"] = False
     sandbox.emit("coupon.deleted", coupon)
     coupon["deleted"] = True
-    return {"id": identifier, "object": "coupon", "deleted": True}
+    return coupon
 
 
 @accepts(PAGING)

@@ -76,7 +76,7 @@ def make(sandbox: Sandbox, params: Params) -> Object:
 def full_recurring(given: Params | None) -> Object | None:
     if given is None:
         return None
-    fixed = {"meter": None, "trial_period_days": None, "usage_type": "licensed"}
+    fixed = {"meter": None, "usage_type": "licensed"}
     return {"interval": given["interval"], "interval_count": given.get("interval_count", 1), **fixed}
 
 

@@ -1,0 +1,25 @@
+"""Sessions of Stripe's customer portal. https://docs.stripe.com/api/customer_portal/sessions"""
+
+from __future__ import annotations
+
+from quickscale_billing.testing.parameters import Params, Required, text
+from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.sandbox import Object, Sandbox
+
+
+@accepts(customer=Required(text), locale=text, return_url=text)
+def create(sandbox: Sandbox, params: Params) -> Object:
+    customer = sandbox.get("customer", params["customer"], param="customer")
+    session = sandbox.create(
+        "billing_portal.session",
+        "bps",
+        configuration="bpc_simulated",
+        customer=customer["id"],
+        customer_account=None,
+        flow=None,
+        locale=params.get("locale"),
+        on_behalf_of=None,
+        return_url=params.get("return_url"),
+    )
+    session["url"] = f"{sandbox.address}/p/session/{session['id']}"
+    return session
