@@ -93,7 +93,7 @@ def test_the_same_key_for_another_purchase_is_refused(shop, user):
 
 @pytest.mark.parametrize("key", ["qs:mine", "x" * 256, "a\x00b"])
 def test_a_key_that_no_verb_would_take_is_refused(shop, user, key):
-    with pytest.raises(ValueError, match="(?i)idempotency.key"):
+    with pytest.raises(ValueError, match=r"(?i)idempotency.key"):
         checkout.start(user, "large", idempotency_key=key)
 
 

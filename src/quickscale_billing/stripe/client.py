@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from quickscale_billing.exceptions import StripeRefused, StripeUnavailable
 from quickscale_credits.ledger.holding import refuse_open_transaction
 
+API_VERSION = "2026-05-27.dahlia"
+"""The version that our readers were written for and are tested with."""
 REQUEST_TIMEOUT = 5
 """Seconds that a person in front of a page may be kept waiting for each call."""
 
@@ -41,8 +43,9 @@ def secret_key() -> str:
     raise ImproperlyConfigured(f"Set {name} to a secret key of your Stripe account.")
 
 
-def api_version() -> str | None:
-    return getattr(settings, "STRIPE_API_VERSION", None)
+def api_version() -> str:
+    """Never the one that the installed stripe-python or the account happens to have: Stripe's objects differ by it."""
+    return str(getattr(settings, "STRIPE_API_VERSION", None) or API_VERSION)
 
 
 @contextmanager
@@ -71,7 +74,7 @@ def _is_passing(error: stripe.StripeError) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _made(key: str, version: str | None, host: str | None, timeout: float) -> stripe.StripeClient:
+def _made(key: str, version: str, host: str | None, timeout: float) -> stripe.StripeClient:
     return stripe.StripeClient(
         key,
         stripe_version=version,
