@@ -1,6 +1,5 @@
 """Is this CSV sound, and what is in its columns?"""
 
-from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from django.utils.translation import gettext
@@ -8,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from quickscale_services import BaseService
+from quickscale_services import BaseService, pricing
 from quickscale_services.context import Context
 from quickscale_services.examples.csv_columns import Column
 from quickscale_services.examples.csv_file import NotCsv, decode, detect_delimiter, records
@@ -45,10 +44,8 @@ class ColumnReport(BaseModel):
 class CsvCheck(BaseService):
     name = "csv-check"
     title = _("CSV check with column report")
-    description = _(
-        "Finds what is wrong with a CSV, row by row, and says what each of its columns holds. A credit a megabyte."
-    )
-    cost = 1
+    description = _("Finds what is wrong with a CSV, row by row, and says what each of its columns holds.")
+    cost = pricing.PerUnit("megabytes", 1)
     timeout = 60
 
     class Input(BaseModel):
@@ -92,9 +89,9 @@ class CsvCheck(BaseService):
         problems: list[Problem] = Field(description="The first ten of each kind.")
         columns: list[ColumnReport]
 
-    def get_cost(self, data: Input) -> Decimal:
-        """One credit for each megabyte begun."""
-        return Decimal(self.cost) * -(-data.size // MB)
+    def estimate_units(self, data: Input) -> dict[str, int]:
+        """Each megabyte begun."""
+        return {"megabytes": -(-data.size // MB)}
 
     def execute(self, data: Input, context: Context) -> Output:
         try:
