@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -49,20 +50,17 @@ def usage(since: datetime, until: datetime) -> list[ServiceUsage]:
     ]
 
 
-def _counted(runs: QuerySet[ServiceRun]) -> QuerySet[ServiceRun, dict[str, Any]]:
-    return (
-        runs.values("service")
-        .annotate(
-            runs=Count("pk"),
-            failures=Count("pk", filter=Q(status__in=[Status.FAILED, Status.EXPIRED])),
-            accounts=Count("account_id", distinct=True),
-            credits=Sum("cost"),
-        )
-        .order_by("service")
+def _counted(runs: QuerySet[ServiceRun]) -> Iterable[Any]:
+    counted = runs.values("service").annotate(
+        runs=Count("pk"),
+        failures=Count("pk", filter=Q(status__in=[Status.FAILED, Status.EXPIRED])),
+        accounts=Count("account_id", distinct=True),
+        credits=Sum("cost"),
     )
+    return counted.order_by("service")
 
 
-def _percentile(runs: QuerySet[ServiceRun], percent: int) -> dict[str, timedelta]:
+def _percentile(runs: QuerySet[ServiceRun], percent: int) -> dict[str, timedelta | None]:
     """The shortest duration that so many of a hundred do not exceed: an exact one, counted off by any database."""
     place: Any = Window(RowNumber(), partition_by=F("service"), order_by=F("duration").asc())
     number: Any = Window(Count("pk"), partition_by=F("service"))

@@ -41,12 +41,17 @@ def test_services_of_all_types_pass_their_tests_as_they_are_generated(project):
     tests = manage(project, "test")
     assert "Ran 8 tests" in tests.stderr, tests.stderr
     assert tests.returncode == 0, tests.stderr
-    validated = manage(project, "validate_service")  # before `migrate`: says what to do
-    assert (validated.returncode, "Traceback" in validated.stderr) == (1, False)
-    assert "was `migrate` run?" in validated.stderr
+    for command in ("validate_service", "list_services", "sweep_runs"):  # there are no tables yet
+        assert_says_to_migrate(manage(project, command))
     assert manage(project, "migrate").returncode == 0
     assert manage(project, "validate_service").stdout.count("sound; the example costs 1.5 credits") == 4
     assert_in_style(project)
+
+
+def assert_says_to_migrate(done):
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "Is it up, and was `migrate` run?"
+    assert "Traceback" not in done.stderr
 
 
 def assert_in_style(project):

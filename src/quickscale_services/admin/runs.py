@@ -56,9 +56,9 @@ class RunAdmin(ReadOnly, CsvExport):
         return [path("<path:run_id>/credit-back/", page, name=name), *super().get_urls()]
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        run = kwargs.get("obj")
-        may_credit = request.user.has_perm(PERMISSION) and run is not None and run.has_ended
-        context["may_credit_back"] = may_credit and credited_back(run) is None
+        run: ServiceRun | None = kwargs.get("obj")
+        may_credit = request.user.has_perm(PERMISSION)
+        context["may_credit_back"] = may_credit and run is not None and run.has_ended and credited_back(run) is None
         return super().render_change_form(request, context, *args, **kwargs)
 
     def credit_back(self, request: HttpRequest, run_id: str) -> HttpResponse:

@@ -1,16 +1,15 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from quickscale_credits.management.ledger_command import LedgerCommand
 from quickscale_services.sweeping import sweep_runs
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     help = (
         "Settle runs whose process died, so that nothing is held or charged for them, and blank outputs "
         "that were kept for a replay. Run it every minute or so; two at once do no harm."
     )
 
-    def handle(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         swept = sweep_runs()
         self.stdout.write(f"{swept.runs_expired} runs expired, {swept.outputs_blanked} outputs blanked.")
