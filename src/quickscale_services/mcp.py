@@ -142,7 +142,14 @@ async def _call_tool(context: ServerRequestContext[Any, Any], params: CallToolRe
     return _result(told, text=as_json(told).decode())
 
 
-server: Server[Any] = Server("quickscale", version=__version__, on_list_tools=_list_tools, on_call_tool=_call_tool)
+server: Server[Any] = Server(
+    "quickscale",
+    version=__version__,
+    on_list_tools=_list_tools,
+    on_call_tool=_call_tool,
+    # No argument is a header as well: without this, each call would list all tools to find that out.
+    get_tool_input_schema=lambda name: None,
+)
 
 
 def _asked(context: ServerRequestContext[Any, Any]) -> Asked:

@@ -160,3 +160,11 @@ def test_a_gift_does_not_touch_what_the_owner_has(user, failed):
     fund(user, 10)
     credit_back(failed, 1, reason="Sorry")
     assert ledger.balance(user).by_type["promotional"] == 1
+
+
+def test_the_owner_sees_it_on_the_page_of_the_run(client, user, charged):
+    client.force_login(user)
+    page = f"/services/runs/{charged.pk}/"
+    assert "Credited back" not in client.get(page).content.decode()
+    credit_back(charged, "0.5", reason="Half wrong")
+    assert "<dt>Credited back</dt><dd>0.5 credits</dd>" in client.get(page).content.decode()

@@ -6,6 +6,7 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from quickscale_services.crediting import credited_back
 from quickscale_services.key_forms import scope_words
 from quickscale_services.labels import label
 from quickscale_services.models import ServiceRun
@@ -22,6 +23,7 @@ def service_title(name: str) -> str:
 
 
 register.filter(in_credits)
+register.filter(credited_back)
 register.filter(scope_words)
 
 
