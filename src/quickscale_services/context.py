@@ -35,7 +35,6 @@ class Context:
     run: ServiceRun
     deadline: datetime
     quote: Quote
-    known_units: frozenset[str] = frozenset()
     charged: Decimal | None = field(default=None, init=False)
     recorded: dict[str, Decimal] = field(default_factory=dict, init=False)
 
@@ -104,8 +103,8 @@ class Context:
         Unless something is charged, the run costs what was recorded, and a unit that was not counts as 0.
         Raises `UnknownUnit`, and `CaptureExceedsHold` where it costs more than `estimate_units` has said.
         """
-        if self.known_units:
-            require_known(used, self.known_units)
+        if self.quote.units:
+            require_known(used, self.quote.units)
         recorded = self.recorded | {name: quantity(number, f"What was used of {name}") for name, number in used.items()}
         cost = self.quote.tariff.cost(recorded)
         if self.charged is None and cost > self.held:

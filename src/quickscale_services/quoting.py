@@ -25,39 +25,39 @@ logger = logging.getLogger("quickscale_services")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quote:
-    """`is_final` where an administrator's price stands, whatever the service charges or records."""
+    """`is_final` where an administrator's price stands, whatever the service charges or records.
+
+    `units` may be recorded; where there are none, because no price depends on them, any may.
+    """
 
     held: Decimal
+    units: frozenset[str]
     tariff: Tariff = field(default_factory=Tariff)
     is_final: bool = False
 
     def as_json(self) -> dict[str, Any] | None:
         """As a run keeps it; None for a service without a metered price."""
         if self.is_final:
-            return {"final": str(self.held)}
+            return {"final": format(self.held, "f")}
         return self.tariff.as_json() if self.tariff.rates else None
 
     @classmethod
-    def of(cls, run: ServiceRun) -> Self:
+    def of(cls, run: ServiceRun, service: BaseService) -> Self:
         """As it was when the credits of this run were held."""
+        price = run.price or {}
+        tariff = Tariff.from_json(price) if "rates" in price else Tariff()
         held = run.hold.amount if run.hold else Decimal(0)
-        if run.price is None:
-            return cls(held=held)
-        return (
-            cls(held=held, is_final=True)
-            if "final" in run.price
-            else cls(held=held, tariff=Tariff.from_json(run.price))
-        )
+        return cls(held=held, units=units_of(service) | tariff.units, tariff=tariff, is_final="final" in price)
 
 
 def quote(service: BaseService, data: Any, switch: Service) -> Quote:
     """Raises `InvalidInput`, and `ServiceFailed` where the service or its price cannot tell."""
     override: Decimal | None = switch.cost_override
     if override is not None:
-        return Quote(held=override, is_final=True)
+        return Quote(held=override, units=units_of(service), is_final=True)
     try:
         tariff = tariff_of(service, data)
-        return Quote(held=_held(service, data, tariff), tariff=tariff)
+        return Quote(held=_held(service, data, tariff), units=units_of(service), tariff=tariff)
     except InvalidInput:
         raise
     except Exception as error:  # a service's own code, which may raise anything
@@ -93,7 +93,7 @@ def require_known(named: Any, known: frozenset[str]) -> None:
 
 
 def units_of(service: BaseService) -> frozenset[str]:
-    """What a run of it may record; nothing for a service without a metered price, which may record anything."""
+    """What its price depends on."""
     return service.cost.units if isinstance(service.cost, Price) else frozenset()
 
 

@@ -33,7 +33,7 @@ from quickscale_services.exceptions import (
     ServiceTimeout,
 )
 from quickscale_services.executing import execute
-from quickscale_services.quoting import Quote, quote, units_of
+from quickscale_services.quoting import Quote, quote
 from quickscale_services.replays import first_result
 from quickscale_services.switches import switch_of
 
@@ -153,7 +153,7 @@ def _begin(request: Request) -> Started | ServiceResult:
 
 def resume(request: Request, run: ServiceRun) -> Started:
     """A run whose credits another process has held. Whoever calls this must `succeed` or `fail` afterwards."""
-    return Started(request=request, run=run, context=context_of(request, run, Quote.of(run)))
+    return Started(request=request, run=run, context=context_of(request, run, Quote.of(run, request.service)))
 
 
 def admit(request: Request, switch: Service) -> Quote:
@@ -193,7 +193,6 @@ def context_of(request: Request, run: ServiceRun, quoted: Quote) -> Context:
         run=run,
         deadline=cast(datetime, run.deadline),
         quote=quoted,
-        known_units=units_of(request.service) | quoted.tariff.units,
     )
 
 

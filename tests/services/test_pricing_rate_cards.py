@@ -149,7 +149,7 @@ def test_a_new_card_between_hold_and_capture_changes_nothing(user):
     result = doing(work, cost=PerToken("small"), estimate_units=lambda self, data: MOST).run(user)
     run = ServiceRun.objects.get(pk=result.run.pk)
     assert (run.cost, run.price["rate_card"]) == (10, {"model": "small", "version": 1})
-    assert Quote.of(run).tariff.cost({"output_tokens": Decimal(MILLION)}) == 40
+    assert Quote.of(run, Chat()).tariff.cost({"output_tokens": Decimal(MILLION)}) == 40
 
 
 def test_the_estimate_is_of_the_card_in_force(chat):

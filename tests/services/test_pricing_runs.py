@@ -215,7 +215,7 @@ def test_a_run_keeps_the_price_it_was_held_at(user, read_pages):
     fund(user, 10)
     run = ServiceRun.objects.get(pk=read_pages.run(user, pages=[5]).run.pk)
     assert run.price == {"fixed": "2", "rates": [{"unit": "pages", "price": "0.25", "free": "0"}]}
-    quote = Quote.of(run)
+    quote = Quote.of(run, read_pages)
     assert (quote.held, quote.tariff.cost({"pages": Decimal(5)})) == (10, Decimal("3.25"))
 
 
