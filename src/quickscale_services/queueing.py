@@ -134,10 +134,9 @@ def _attempt(run: ServiceRun, service: BaseService) -> None:
         return
     try:
         started = _started(run, service)
-    except InvalidInput:
-        records.fail(run, "invalid_input")
-        logger.exception("What run %s of %s was given no longer fits its Input.", run.pk, service.name)
-        return
+    except BaseException as error:
+        records.fail(run, "invalid_input" if isinstance(error, InvalidInput) else "interrupted")
+        raise
     _carry_out(started)
 
 

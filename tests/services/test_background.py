@@ -378,7 +378,10 @@ def test_a_service_whose_input_has_changed_meanwhile_gives_the_credits_back(user
     fund(user, 5)
     run = registry["count-words"].enqueue(user, text="one")
     RunInput.objects.update(data={"txt": "one"})
-    assert (worked_off(run).error_code, held(user)) == ("invalid_input", 0)
+    with pytest.raises(InvalidInput):
+        worked_off(run)
+    run.refresh_from_db()
+    assert (run.status, run.error_code, held(user)) == ("failed", "invalid_input", 0)
 
 
 def test_when_the_owner_is_erased_the_run_is_canceled(user):
