@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps as installed_apps
 from django.apps.registry import Apps
 from django.db import router
 
+from quickscale_services.lookups import Lookup
 from quickscale_services.registry import registry
 
 if TYPE_CHECKING:
@@ -18,7 +20,15 @@ def switch_of(name: str) -> Service:
     """The row of this service as it is now; a service that was registered after `migrate` has the defaults."""
     from quickscale_services.models import Service
 
-    return Service.objects.filter(name=name).first() or Service(name=name)
+    found: Service | None = _by_name().find(name, using=Service.objects.db)
+    return found or Service(name=name)
+
+
+@cache
+def _by_name() -> Lookup:
+    from quickscale_services.models import Service
+
+    return Lookup(Service, "name")
 
 
 def make_after_migrate(using: str, apps: Apps = installed_apps, **kwargs: Any) -> None:

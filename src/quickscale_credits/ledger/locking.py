@@ -68,7 +68,7 @@ def transact(work: Callable[[Tx], T], *, look_up: bool = True) -> T:
     try:
         if connection.in_atomic_block:
             with Session(connection) as db:
-                return work(Tx(db, nested=True))
+                return work(Tx(db, nested=not _in_ours.get()))
         return _retried(connection, work, look_up=look_up)
     except InsufficientCredits as error:
         if not _in_ours.get():

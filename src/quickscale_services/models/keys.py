@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.ledger.requests import checked_text
 from quickscale_credits.models import CreditAccount
 from quickscale_services import scopes as known_scopes
+from quickscale_services.lookups import Lookup
 from quickscale_services.plain_keys import PlainKey
 from quickscale_services.rates import validate_rate
 
@@ -65,7 +67,7 @@ class KeyQuerySet(models.QuerySet["ApiKey"]):
         plain = PlainKey.parse(text)
         key = None
         if plain is not None:
-            key = self.select_related("account__owner", "user").filter(public_id=plain.public_id).first()
+            key = _by_public_id().find(plain.public_id, using=self.db)
         matches = plain is not None and plain.matches(key.digest if key else NO_DIGEST)
         return key if key is not None and matches and key.is_usable else None
 
@@ -153,6 +155,11 @@ class ApiKey(models.Model):
         if self.last_used_at is None or self.last_used_at <= before:
             stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=before)
             type(self).objects.filter(stale, pk=self.pk).update(last_used_at=now)
+
+
+@cache
+def _by_public_id() -> Lookup:
+    return Lookup(ApiKey, "public_id", "account__owner", "user")
 
 
 def _may_log_in(person: Any) -> bool:
