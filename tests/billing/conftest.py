@@ -9,9 +9,21 @@ from typing import Any
 import pytest
 
 from quickscale_billing import catalog
+from quickscale_billing.testing import StripeSimulator
 from quickscale_billing.testing.api import Answer
+from tests.billing.stripe_description import Recorder
 
 CATALOG = Path(__file__).with_name("catalog.toml")
+
+
+@pytest.fixture
+def stripe_simulator(stripe_simulator: StripeSimulator) -> Iterator[StripeSimulator]:
+    """At the end of the test, all that we sent and all that came back must be as Stripe's description says."""
+    recorder = Recorder()
+    stripe_simulator.api.recorders.append(recorder)
+    stripe_simulator.sandbox.listeners.append(recorder.event)
+    yield stripe_simulator
+    assert recorder.problems == []
 
 
 @pytest.fixture
