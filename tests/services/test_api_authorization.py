@@ -12,7 +12,8 @@ from quickscale_services.models import ApiKey, ServiceRun
 from quickscale_services.testing import run_service
 
 GET = ["services", "services/count-words", "runs", "runs/{run}", "account", "account/entries"]
-POST = ["services/count-words/estimate", "services/count-words/run"]
+POST = ["services/count-words/estimate", "services/count-words/run", "runs/{run}/cancel"]
+OTHERS = {"runs/{run}": 404, "runs/{run}/cancel": 404, "services/count-words/run": 402}
 ROUTES = [*(("get", path) for path in GET), *(("post", path) for path in POST)]
 CREDITS = {"account", "account/entries"}
 
@@ -84,7 +85,7 @@ def test_a_key_for_one_service_sees_and_runs_no_other(client, ada, run, method, 
     if path in {"services", "runs"}:
         assert [item.get("service", item.get("name")) for item in response.json()["items"]] in (["metered"], [])
     else:
-        assert response.status_code == (404 if path == "runs/{run}" else 403)
+        assert response.status_code == (404 if path.startswith("runs/") else 403)
 
 
 def test_a_key_for_one_service_runs_it(client, ada):
@@ -98,9 +99,27 @@ def test_a_key_for_one_service_runs_it(client, ada):
 def test_another_owner_sees_and_spends_nothing_of_ours(client, ada, run, method, path, django_user_model):
     eve = django_user_model.objects.create_user("eve")
     response = ask(client, method, path, run, issued(eve)[1])
-    assert response.status_code == {"runs/{run}": 404, "services/count-words/run": 402}.get(path, 200)
+    assert response.status_code == OTHERS.get(path, 200)
     assert str(run.pk) not in response.content.decode()
     assert_balance(ada, 100)
+
+
+@pytest.mark.parametrize("caller", ["nobody", "revoked", "wrong scope", "other owner", "session without token"])
+def test_who_may_not_run_may_not_stream_or_run_later(ada, caller, django_user_model):
+    revoked, revoked_key = issued(ada)
+    revoked.revoke()
+    eve = django_user_model.objects.create_user("eve")
+    browser = Client(enforce_csrf_checks=True)
+    if caller == "session without token":
+        browser.force_login(ada)
+    keys = {"revoked": revoked_key, "wrong scope": issued(ada, "credits:read")[1], "other owner": issued(eve)[1]}
+    statuses = {"nobody": 401, "revoked": 401, "other owner": 402}
+    for wish in ({"Accept": "text/event-stream"}, {"Prefer": "respond-async"}):
+        response = ask(browser, "post", "services/count-words/run", ada, keys.get(caller), **wish)
+        assert response.status_code == statuses.get(caller, 403)
+        assert response.headers["Content-Type"] == "application/problem+json"
+    assert_balance(ada, 100)
+    assert not ServiceRun.objects.exists()
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -126,7 +145,7 @@ def test_a_wrong_key_is_not_made_good_by_a_session(client, ada, run, method, pat
 def test_staff_without_credits_get_what_is_theirs_and_no_more(client, ada, run, method, path, admin_user):
     client.force_login(admin_user)
     response = ask(client, method, path, run)
-    assert response.status_code == {"runs/{run}": 404, "services/count-words/run": 402}.get(path, 200)
+    assert response.status_code == OTHERS.get(path, 200)
     assert str(run.pk) not in response.content.decode()
 
 
