@@ -5,6 +5,7 @@ again, at once, and in any order."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -78,6 +79,18 @@ def book_subscription(state: SubscriptionState, invoices: list[InvoiceState], be
     if problems:
         raise Unsettled("\n".join(problems))
     return subscription
+
+
+def worth_of(subscription: PlanSubscription, invoice: InvoiceState) -> Decimal:
+    """The credits that the balance would gain, were this invoice paid now: it is booked, and rolled back."""
+    with refilling.locked(subscription) as locked:
+        before = fulfillment.total(locked.account)
+        with suppress(Unsettled):
+            invoicing.settle(locked, invoice, trial_end=locked.trial_end)
+            refilling.refill(locked, until=timezone.now())
+        gained = fulfillment.total(locked.account) - before
+        transaction.set_rollback(True)
+    return gained
 
 
 def _bookings(

@@ -85,3 +85,7 @@ def free(grant: CreditGrant) -> Decimal:
 def used(grants: Iterable[CreditGrant]) -> Decimal:
     """What was spent of these grants or is held."""
     return sum((each.amount - each.remaining - each.expired - each.revoked for each in grants), Decimal(0))
+
+
+def total(account: CreditAccount) -> Decimal:
+    return ledger.balance(account).total

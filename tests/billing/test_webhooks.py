@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, TestCase
 from django.urls import reverse
 from djstripe.models import WebhookEndpoint, WebhookEventTrigger
 
@@ -27,7 +27,7 @@ def endpoint(clock: Any, shop: Any) -> Any:
 
 
 @pytest.fixture
-def buyer(transactional_db: None) -> Any:
+def buyer(db: None) -> Any:
     return get_user_model().objects.create_user("ada", email="ada@example.com")
 
 
@@ -46,7 +46,8 @@ def sent(endpoint: WebhookEndpoint, body: Any, **headers: str) -> int:
     signed = {"Stripe-Signature": signature(text.encode(), endpoint.secret)} | headers
     address = reverse("djstripe:djstripe_webhook_by_uuid", args=[endpoint.djstripe_uuid])
     client = Client(raise_request_exception=False)
-    return client.post(address, text, content_type="application/json", headers=signed).status_code
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        return client.post(address, text, content_type="application/json", headers=signed).status_code
 
 
 def completed(session: CheckoutSession, **changes: Any) -> dict[str, Any]:
@@ -112,8 +113,9 @@ def test_what_was_noted_before_the_process_was_killed_is_settled_by_the_sweep(
 
 
 def test_while_stripe_is_away_the_next_attempts_are_put_off(paid: CheckoutSession, outage: Any, clock: Any) -> None:
-    with outage():
+    with outage(), TestCase.captureOnCommitCallbacks(execute=True):
         inbox.receive(InboxItem.Kind.SESSION, str(paid.stripe_id))
+    with outage():
         assert list(inbox.sweep_each()) == []
         clock.shift(timedelta(minutes=1))
         assert list(inbox.sweep_each()) == [False]
@@ -140,6 +142,7 @@ def test_what_nobody_knows_is_kept_and_shown_and_can_be_claimed(
     assert_balance(buyer, 1_050)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_event_that_arrives_during_a_settlement_is_looked_at_for_itself(
     shop: Any, paid: CheckoutSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

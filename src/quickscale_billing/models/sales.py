@@ -65,6 +65,10 @@ class SubscriptionQuerySet(models.QuerySet["PlanSubscription"]):
         """Those that have begun and not ended: paid, in trial, or with a payment that is late."""
         return self.filter(status__in=PlanSubscription.LIVE)
 
+    def paid_up(self) -> Self:
+        """Those for which nothing is owed."""
+        return self.filter(status__in=PlanSubscription.PAID_UP)
+
     def accounts_with_several(self) -> list[int]:
         """Accounts with more than one that lives: each is honored, and somebody should be told."""
         counted = self.live().order_by().values("account").annotate(number=models.Count("pk")).filter(number__gt=1)
@@ -85,6 +89,8 @@ class PlanSubscription(models.Model):
         CANCELED = "canceled", _("Ended")
 
     LIVE = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED)
+
+    PAID_UP = (Status.TRIALING, Status.ACTIVE)
 
     account = models.ForeignKey(
         CreditAccount, on_delete=models.PROTECT, related_name="subscriptions", verbose_name=_("account")
@@ -166,7 +172,7 @@ class PlanSubscription(models.Model):
     @property
     def is_paid_up(self) -> bool:
         """Nothing is owed: in trial or active."""
-        return self.status in (self.Status.TRIALING, self.Status.ACTIVE)
+        return self.status in self.PAID_UP
 
     @property
     def ends_at(self) -> datetime | None:

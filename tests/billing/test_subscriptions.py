@@ -1,0 +1,216 @@
+"""Subscriptions through real HTTP: Stripe's simulator, dj-stripe's webhooks, and our verbs."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from quickscale_billing import checkout, subscriptions
+from quickscale_billing.exceptions import AlreadySubscribed, NoSubscription, PaymentActionRequired
+from quickscale_billing.models import Plan, PlanSubscription
+from quickscale_billing.plan_changes import ChangeKind
+from quickscale_credits import ledger
+from quickscale_credits.testing import assert_balance
+from tests.billing.selling import at
+from tests.billing.time import Calendar
+from tests.billing.webhooks import connect
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DECLINED = "4000000000000341"
+NEEDS_AUTHENTICATION = "4000002760003184"
+
+
+@pytest.fixture
+def calendar(clock: Any, shop: Any) -> Calendar:
+    connect(shop)
+    return Calendar(clock, shop)
+
+
+@pytest.fixture
+def buyer(db: None) -> Any:
+    return get_user_model().objects.create_user("ada", email="ada@example.com")
+
+
+def subscribe(calendar: Calendar, buyer: Any, plan: str, **options: Any) -> PlanSubscription:
+    calendar.simulator.pay(checkout.start(buyer, plan, **options))
+    return subscriptions.current(buyer)
+
+
+def test_story_17_subscribing_renewing_and_the_hour_between(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "pro")
+    assert (subscription.status, subscription.plan.slug) == ("active", "pro")
+    assert_balance(buyer, 11_000)
+    calendar.move_to(at("2026-02-15T12:30"))
+    assert_balance(buyer, 11_000)
+    calendar.shift(HOUR)
+    assert ledger.balance(buyer).by_type == {"subscription": 10_000, "promotional": 1_000, "pay_as_you_go": 0}
+    assert PlanSubscription.objects.get().current_period_end == at("2026-03-15T12:00")
+
+
+def test_a_trial_gives_its_own_credits_until_it_is_paid(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "studio")
+    assert subscription.status == "trialing"
+    assert_balance(buyer, 50)
+    calendar.shift(7 * DAY + 2 * HOUR)
+    assert_balance(buyer, 2_000)
+
+
+def test_story_18_a_yearly_price_refills_at_the_end_of_each_month(calendar: Calendar, buyer: Any) -> None:
+    calendar.move_to(at("2026-01-31T12:00"))
+    subscription = subscribe(calendar, buyer, "basic", interval="year")
+    for _ in range(9):
+        calendar.shift(10 * DAY)
+        calendar.sweep()
+    days = [f"{refill.starts_at:%d %b}" for refill in subscription.refills.order_by("starts_at")]
+    assert days == ["31 Jan", "28 Feb", "31 Mar", "30 Apr"]
+    assert_balance(buyer, 500)
+
+
+def test_story_19_an_upgrade_halfway_and_down_and_up_again(calendar: Calendar, buyer: Any) -> None:
+    Plan.objects.filter(slug="studio").update(trial_days=0)
+    subscribe(calendar, buyer, "basic")
+    calendar.shift(timedelta(days=15.5))
+    preview = subscriptions.preview_change(buyer, "studio")
+    assert (preview.kind, preview.due_now, preview.credits) == (ChangeKind.UPGRADE, 500, 750)
+    subscriptions.change_plan(buyer, "studio")
+    assert_balance(buyer, 1_250)
+    subscriptions.change_plan(buyer, "basic")
+    subscriptions.change_plan(buyer, "studio")
+    assert_balance(buyer, 1_250)
+    assert subscriptions.current(buyer).next_price is None
+
+
+def test_story_22_monthly_unused_and_yearly_a_day_later(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "pro")
+    calendar.shift(DAY)
+    preview = subscriptions.preview_change(buyer, "pro", interval="year")
+    assert (preview.kind, preview.credits) == (ChangeKind.UPGRADE, 0)
+    subscriptions.change_plan(buyer, "pro", interval="year")
+    assert ledger.balance(buyer).by_type["subscription"] == 10_000
+    calendar.shift(timedelta(days=31))
+    calendar.sweep()
+    assert ledger.balance(buyer).by_type["subscription"] == 10_000
+
+
+def test_a_downgrade_comes_with_the_next_period(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "pro")
+    preview = subscriptions.preview_change(buyer, "basic")
+    assert (preview.kind, preview.due_now, preview.credits) == (ChangeKind.DOWNGRADE, 0, 0)
+    assert preview.takes_effect_at == at("2026-02-15T12:00")
+    subscription = subscriptions.change_plan(buyer, "basic")
+    assert (subscription.plan.slug, subscription.next_price.plan.slug) == ("pro", "basic")
+    calendar.move_to(at("2026-02-15T14:00"))
+    assert subscriptions.current(buyer).plan.slug == "basic"
+    assert_balance(buyer, 1_500)
+
+
+def test_a_year_is_followed_by_months_when_it_has_ended(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "basic", interval="year")
+    subscription = subscriptions.change_plan(buyer, "basic", interval="month")
+    assert subscription.next_price.interval == "month"
+    calendar.move_to(at("2027-01-15T14:00"))
+    assert subscriptions.current(buyer).price.interval == "month"
+
+
+def test_an_upgrade_whose_card_declines_waits_for_its_payment(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.simulator.decline_next(subscription.stripe_customer_id)
+    with pytest.raises(PaymentActionRequired) as raised:
+        subscriptions.change_plan(buyer, "pro")
+    subscription = subscriptions.current(buyer)
+    assert (subscription.plan.slug, subscription.pending_price.plan.slug) == ("basic", "pro")
+    assert raised.value.url == subscription.invoice_url
+    assert_balance(buyer, 500)
+
+
+def test_an_upgrade_that_is_asked_for_twice_is_charged_once(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "basic")
+    subscriptions.change_plan(buyer, "pro")
+    before = ledger.balance(buyer).total
+    subscriptions.change_plan(buyer, "pro")
+    assert_balance(buyer, before)
+
+
+def test_in_a_trial_the_plan_changes_at_once_and_credits_do_not(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "studio")
+    assert subscriptions.preview_change(buyer, "pro").kind is ChangeKind.TRIAL
+    subscription = subscriptions.change_plan(buyer, "pro")
+    assert (subscription.plan.slug, subscription.status) == ("pro", "trialing")
+    assert_balance(buyer, 50)
+
+
+def test_canceling_ends_it_with_the_period_and_resuming_takes_that_back(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "basic")
+    assert subscriptions.cancel(buyer).ends_at == at("2026-02-15T12:00")
+    assert subscriptions.resume(buyer).ends_at is None
+    subscriptions.cancel(buyer)
+    calendar.move_to(at("2026-02-15T13:30"))
+    assert subscriptions.current(buyer) is None
+    assert_balance(buyer, 500)
+    calendar.shift(DAY)
+    assert_balance(buyer, 0)
+
+
+def test_canceling_now_leaves_what_was_given_and_gives_no_more(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "basic", interval="year")
+    assert subscriptions.cancel(buyer, at_period_end=False).status == "canceled"
+    assert_balance(buyer, 500)
+    calendar.shift(timedelta(days=31))
+    calendar.sweep()
+    assert_balance(buyer, 500)
+    calendar.shift(DAY)
+    assert_balance(buyer, 0)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "resume"])
+def test_canceling_and_resuming_release_a_scheduled_change(verb: str, calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "pro")
+    subscriptions.change_plan(buyer, "basic")
+    subscription = getattr(subscriptions, verb)(buyer)
+    assert (subscription.next_price, subscription.stripe_schedule_id) == (None, None)
+
+
+def test_choosing_a_lower_plan_takes_a_cancelation_back(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "pro")
+    subscriptions.cancel(buyer)
+    subscription = subscriptions.change_plan(buyer, "basic")
+    assert (subscription.ends_at, subscription.next_price.plan.slug) == (None, "basic")
+
+
+def test_a_renewal_that_declines_is_late_until_it_is_paid(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.simulator.decline_next(subscription.stripe_customer_id)
+    calendar.move_to(at("2026-02-15T14:00"))
+    assert subscriptions.current(buyer).status == "past_due"
+    assert not subscriptions.is_active(buyer)
+    calendar.shift(2 * DAY)
+    assert_balance(buyer, 0)
+    with pytest.raises(PaymentActionRequired):
+        subscriptions.change_plan(buyer, "pro")
+    calendar.shift(7 * DAY)
+    assert subscriptions.is_active(buyer)
+    assert_balance(buyer, 500)
+
+
+def test_who_is_subscribed_and_to_what(calendar: Calendar, buyer: Any) -> None:
+    assert not subscriptions.is_active(buyer)
+    subscribe(calendar, buyer, "pro")
+    assert subscriptions.is_active(buyer)
+    assert subscriptions.is_active(buyer, "pro")
+    assert not subscriptions.is_active(buyer, Plan.objects.get(slug="basic"))
+
+
+def test_without_a_subscription_there_is_nothing_to_change(calendar: Calendar, buyer: Any) -> None:
+    for verb in (subscriptions.cancel, subscriptions.resume):
+        with pytest.raises(NoSubscription):
+            verb(buyer)
+    for verb in (subscriptions.change_plan, subscriptions.preview_change):
+        with pytest.raises(NoSubscription):
+            verb(buyer, "pro")
+
+
+def test_a_second_subscription_is_refused_at_the_checkout(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "basic")
+    with pytest.raises(AlreadySubscribed):
+        checkout.start(buyer, "pro")
