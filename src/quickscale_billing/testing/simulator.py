@@ -72,6 +72,26 @@ class StripeSimulator:
     def clock(self) -> Clock:
         return self.sandbox.clock
 
+    @property
+    def after_last_retry(self) -> str:
+        """What becomes of a subscription whose renewal failed to the last: "canceled", "unpaid" or "past_due"."""
+        return self.sandbox.conduct.after_last_retry
+
+    @after_last_retry.setter
+    def after_last_retry(self, status: str) -> None:
+        if status not in {"canceled", "unpaid", "past_due"}:
+            raise ValueError(f"after_last_retry is canceled, unpaid or past_due, not {status!r}")
+        self.sandbox.conduct.after_last_retry = status
+
+    @property
+    def tax_percent(self) -> float:
+        """The one rate of automatic tax: 0, as where nobody has registered to collect any."""
+        return self.sandbox.conduct.tax_percent
+
+    @tax_percent.setter
+    def tax_percent(self, percent: float) -> None:
+        self.sandbox.conduct.tax_percent = percent
+
     def settings(self) -> dict[str, Any]:
         """The Django settings with which dj-stripe talks to this simulator."""
         return {
