@@ -15,7 +15,12 @@ from quickscale_services.management import scaffolding
 
 pytestmark = pytest.mark.once
 
-KINDS = {"greet": "basic", "count-words": "text", "picture_size": "image", "totals": "data"}
+SERVICES = {
+    "greet": ("basic", "--cost", "1.50"),
+    "count-words": ("text", "--cost", "2"),
+    "picture_size": ("image", "--free"),
+    "totals": ("data",),
+}
 SETTINGS = '\nINSTALLED_APPS += ["quickscale_credits", "quickscale_services", "shop"]\n'
 
 
@@ -35,8 +40,8 @@ def project(tmp_path):
 
 
 def test_services_of_all_types_pass_their_tests_as_they_are_generated(project):
-    for name, kind in KINDS.items():
-        done = manage(project, "generate_service", name, "--app", "shop", "--type", kind, "--cost", "1.50")
+    for name, (kind, *price) in SERVICES.items():
+        done = manage(project, "generate_service", name, "--app", "shop", "--type", kind, *price)
         assert done.returncode == 0, done.stderr
     tests = manage(project, "test")
     assert "Ran 8 tests" in tests.stderr, tests.stderr
@@ -44,7 +49,12 @@ def test_services_of_all_types_pass_their_tests_as_they_are_generated(project):
     for command in ("validate_service", "list_services", "sweep_runs"):  # there are no tables yet
         assert_says_to_migrate(manage(project, command))
     assert manage(project, "migrate").returncode == 0
-    assert manage(project, "validate_service").stdout.count("sound; the example costs 1.5 credits") == 4
+    assert manage(project, "validate_service").stdout.splitlines() == [
+        "count-words: sound; the example costs 2 credits.",
+        "greet: sound; the example costs 1.5 credits.",
+        "picture_size: sound; the example costs 0 credits.",
+        "totals: sound; the example costs 1 credit.",
+    ]
     assert_in_style(project)
 
 
