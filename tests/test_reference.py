@@ -27,19 +27,20 @@ from quickscale_credits import conf as credits_conf
 from quickscale_credits import exceptions as credits_exceptions
 from quickscale_credits import ledger
 from quickscale_credits import signals as credits_signals
-from quickscale_services import base, context, files, sweeping, testing
+from quickscale_services import base, context, files, pricing, sweeping, testing, usage
 from quickscale_services import conf as services_conf
 from quickscale_services import exceptions as services_exceptions
 from quickscale_services import signals as services_signals
 from quickscale_services.api.errors import ANSWERS
 from quickscale_services.api.routes import api
+from quickscale_services.examples import conf as examples_conf
 from tests.parts import ROOT
 
 pytestmark = pytest.mark.once
 
 DOCS = ROOT / "docs"
 APPS = ("quickscale_credits", "quickscale_services")
-SETTINGS = (credits_conf.conf, services_conf.conf)
+SETTINGS = (credits_conf.conf, services_conf.conf, examples_conf.conf)
 HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 FIRST_CELL = re.compile(r"^\| ([^|]*`[^|]*) \|", re.MULTILINE)
 CODE = re.compile(r"`([^`]+)`")
@@ -180,6 +181,8 @@ SERVICE_PARTS = {
     "BaseService": base.BaseService,
     "Context": context.Context,
     "ServiceResult": base.ServiceResult,
+    "Prices": pricing,
+    "quickscale_services.usage": usage,
     "quickscale_services.files": files,
     "quickscale_services.testing": testing,
     "quickscale_services.sweeping": sweeping,
