@@ -24,8 +24,10 @@ INSTALLED_APPS = [
     "quickscale_credits",
     "quickscale_services",
     "quickscale_services.examples",
+    "django_tasks_db",
     "inkwell.accounts",
     "inkwell.pages",
+    "inkwell.indexing",
 ]
 
 MIDDLEWARE = [
@@ -71,6 +73,9 @@ DATABASES = {
         },
     },
 }
+# What runs in the background waits in the database, for `manage.py db_worker`.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"

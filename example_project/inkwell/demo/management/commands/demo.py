@@ -11,6 +11,7 @@ from django.db import connections
 
 from inkwell.demo.history import ADMIN, CUSTOMER, NEARLY_OUT, PASSWORD, load_history
 from inkwell.demo.server import server_on
+from inkwell.demo.worker import working
 
 
 class Command(BaseCommand):
@@ -56,7 +57,8 @@ class Command(BaseCommand):
             connections.close_all()
             self.stdout.write(self.welcome(server.server_port))
             self.stdout.flush()
-            server.serve_forever()
+            with working():
+                server.serve_forever()
 
     def welcome(self, port):
         address = f"http://localhost:{port}/"

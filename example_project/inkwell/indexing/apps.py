@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class IndexingConfig(AppConfig):
+    name = "inkwell.indexing"
