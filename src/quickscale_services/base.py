@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -64,7 +65,7 @@ class BaseService:
 
         return quoting.most(self, data, quoting.tariff_of(self, data))
 
-    def estimate_units(self, data: Any) -> dict[str, Amount]:
+    def estimate_units(self, data: Any) -> Mapping[str, Amount]:
         """The most that a run on this `Input` may use of each unit of `cost`. So much is held."""
         raise NotImplementedError(f"{type(self).__name__} needs an estimate_units(self, data), as its cost has units.")
 
