@@ -25,6 +25,8 @@ INSTALLED_APPS = [
     "quickscale_services",
     "quickscale_services.examples",
     "django_tasks_db",
+    "djstripe",
+    "quickscale_billing",
     "inkwell.accounts",
     "inkwell.pages",
     "inkwell.indexing",
@@ -88,7 +90,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "base-uri 'self'; form-action 'self' https://checkout.stripe.com; frame-ancestors 'none'"
 )
 
 # Accounts: an email address is the whole identity, and it has to be verified.
@@ -134,4 +136,15 @@ QUICKSCALE_CREDITS = {
 QUICKSCALE_SERVICES = {
     "RATE_LIMIT": "600/minute",
     "MAX_CONCURRENT_RUNS": 10,
+}
+
+# Billing: what is sold stands in a file; the keys are Stripe's. docs/how-to/sell-credits.md leads through it.
+STRIPE_LIVE_MODE = os.environ.get("STRIPE_LIVE_MODE") == "1"
+STRIPE_TEST_SECRET_KEY = os.environ.get("STRIPE_TEST_SECRET_KEY", "")
+STRIPE_LIVE_SECRET_KEY = os.environ.get("STRIPE_LIVE_SECRET_KEY", "")
+STRIPE_API_VERSION = "2026-05-27.dahlia"
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+QUICKSCALE_BILLING = {
+    "CATALOG": BASE_DIR / "catalog.toml",
+    "CHECKOUT": {"allow_promotion_codes": True},
 }

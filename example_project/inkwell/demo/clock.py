@@ -1,7 +1,7 @@
-"""A clock that can be set back, so that the demo's history has dates."""
+"""The demo's time: set back while its history is played, and as far ahead as somebody has traveled since."""
 
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from django.utils import timezone
@@ -22,3 +22,21 @@ def clock_at(moment):
 
     with patch.object(timezone, "datetime", EarlierClock):
         yield
+
+
+class TravelingClock(datetime):
+    ahead = timedelta(0)
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + cls.ahead
+
+
+def let_time_travel():
+    """From now on, for this whole process."""
+    timezone.datetime = TravelingClock
+
+
+def travel_to(moment):
+    """Time goes on from there. It never goes back."""
+    TravelingClock.ahead += max(timedelta(0), moment - timezone.now())

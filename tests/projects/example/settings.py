@@ -4,3 +4,6 @@ from inkwell.settings import *  # noqa: F403
 from tests.settings.database import databases
 
 DATABASES = databases()
+# dj-stripe's own migrations take a minute or two.
+MIGRATION_MODULES = {"djstripe": "quickscale_billing.testing.djstripe_tables"}
+STRIPE_TEST_SECRET_KEY = "sk_test_" + "example" * 4

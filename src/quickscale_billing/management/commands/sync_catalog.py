@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -24,15 +25,17 @@ class Command(BaseCommand):
             raise CommandError('Name a file, or set QUICKSCALE_BILLING["CATALOG"] to its path.')
         act = catalog.compare if options["dry_run"] else catalog.sync
         try:
-            self._tell(act(catalog.read(path)), dry_run=options["dry_run"])
+            lines = list(self._told(act(catalog.read(path)), verbosity=options["verbosity"]))
         except BillingError as error:
             raise CommandError(str(error)) from error
-
-    def _tell(self, lines: Any, *, dry_run: bool) -> None:
-        number = 0
-        for number, line in enumerate(lines, start=1):  # noqa: B007 - counted
-            self.stdout.write(line)
-        if not number:
+        if options["verbosity"] and not lines:
             self.stdout.write("Nothing to do.")
-        elif dry_run:
+        elif options["dry_run"]:
             self.stdout.write("Nothing was changed: this was a dry run.")
+
+    def _told(self, lines: Iterator[str], *, verbosity: int) -> Iterator[str]:
+        """Each as it is done: what an outage cuts short has been told so far."""
+        for line in lines:
+            if verbosity:
+                self.stdout.write(line)
+            yield line

@@ -1,4 +1,4 @@
-"""`python manage.py demo`: a throwaway database with a history, and a server on it."""
+"""`python manage.py demo`: a throwaway database with a history, a simulated Stripe, and a server on them."""
 
 import logging
 import shutil
@@ -11,6 +11,7 @@ from django.db import connections
 
 from inkwell.demo.history import ADMIN, CUSTOMER, NEARLY_OUT, PASSWORD, load_history
 from inkwell.demo.server import server_on
+from inkwell.demo.stripe import open_shop, simulated_stripe
 from inkwell.demo.worker import working
 
 
@@ -40,7 +41,8 @@ class Command(BaseCommand):
 
     def prepare(self):
         self.stdout.write("Making the database …")
-        call_command("migrate", verbosity=0)
+        self.stdout.write("(dj-stripe's tables are synced, not migrated, which would take a minute or two.)")
+        call_command("migrate", run_syncdb=True, verbosity=0)
         self.stdout.write("Loading half a year of history …")
         # Some of its runs fail, as in life; a newcomer need not read their tracebacks.
         logging.disable(logging.ERROR)
@@ -54,11 +56,13 @@ class Command(BaseCommand):
             raise CommandError(f"Port {port} cannot be used ({problem}). Name another with --port.") from problem
         with server:
             self.prepare()
-            connections.close_all()
-            self.stdout.write(self.welcome(server.server_port))
-            self.stdout.flush()
-            with working():
-                server.serve_forever()
+            with simulated_stripe():
+                open_shop(f"http://localhost:{server.server_port}/")
+                connections.close_all()
+                self.stdout.write(self.welcome(server.server_port))
+                self.stdout.flush()
+                with working():
+                    server.serve_forever()
 
     def welcome(self, port):
         address = f"http://localhost:{port}/"
@@ -67,6 +71,8 @@ class Command(BaseCommand):
                 "",
                 f"  Open      {address}",
                 f"  Mailbox   {address}mailbox/   (sign up with any address: its mail arrives here)",
+                f"  Prices    {address}billing/   (a simulated Stripe: pay with card 4242 4242 4242 4242)",
+                f"  Time      {address}time-machine/   (goes to the next month, for renewals, refills and expiry)",
                 f"  Admin     {address}admin/",
                 "",
                 f"  Logins    {CUSTOMER}, a customer of half a year",
