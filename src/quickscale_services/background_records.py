@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from quickscale_services import records
-from quickscale_services.models import RunInput, ServiceRun
+from quickscale_services.models import RunInput, RunQuerySet, ServiceRun
 
 if TYPE_CHECKING:
     from quickscale_services.base import BaseService
@@ -83,7 +83,7 @@ def is_under_way(run: ServiceRun) -> bool:
     return _this_attempt(run).exists()
 
 
-def _this_attempt(run: ServiceRun) -> Any:
+def _this_attempt(run: ServiceRun) -> RunQuerySet:
     return ServiceRun.objects.filter(pk=run.pk, status=Status.RUNNING, attempts=run.attempts)
 
 

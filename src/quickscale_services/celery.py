@@ -9,7 +9,7 @@ from celery import shared_task
 from quickscale_services import queueing
 
 
-@shared_task(name="quickscale_services.execute_run", ignore_result=True)
+@shared_task(name="quickscale_services.execute_run", ignore_result=True)  # type: ignore[untyped-decorator]
 def execute_run(run_id: str, attempt: int) -> None:
     queueing.execute(run_id, attempt)
 

@@ -83,8 +83,7 @@ def _done(request: HttpRequest, owner: Model, form: ServiceForm) -> dict[str, An
 
 def _queued(request: HttpRequest, owner: Model, form: ServiceForm) -> HttpResponseBase:
     """On to the page of the run, which shows how far it is."""
-    asked = {"actor": request.user, "idempotency_key": form.idempotency_key()}
-    run = form.service.enqueue(owner, **asked, **form.given())
+    run = form.service.enqueue(owner, actor=request.user, idempotency_key=form.idempotency_key(), **form.given())
     page = reverse("quickscale_services:run", args=[run.pk])
     return HttpResponse(headers={"HX-Redirect": page}) if _is_part(request) else redirect(page)
 

@@ -75,7 +75,7 @@ def run(request: HttpRequest, name: str, idempotency_key: IdempotencyKey = "") -
     caller = _caller(request)
     found = _service(caller, name)
     given = read_input(request, found)
-    asked = {"actor": caller.actor, "idempotency_key": _checked(idempotency_key), "api_key": caller.key}
+    asked: dict[str, Any] = {"actor": caller.actor, "idempotency_key": _checked(idempotency_key), "api_key": caller.key}
     if background.is_wanted(request):
         return background.accepted(request, queueing.enqueue(found, caller.owner, given, **asked))
     if wants_events(request):
