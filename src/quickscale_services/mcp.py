@@ -105,7 +105,7 @@ def _receiving(body: bytes) -> Callable[[], Awaitable[Json]]:
         if messages:
             return messages.pop()
         await asyncio.Event().wait()
-        raise AssertionError("nobody sets this event")
+        return {"type": "http.disconnect"}
 
     return receive
 

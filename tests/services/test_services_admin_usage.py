@@ -93,7 +93,7 @@ def test_a_period_begins_with_its_first_moment_and_ends_before_its_last(user, cl
 def test_the_number_of_queries_does_not_depend_on_that_of_services(user, django_assert_num_queries):
     for name in ("count-words", "free-words", "priced-by-length"):
         run_service(name, user, text="one")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert len(usage(*ALWAYS)) == 3
 
 
