@@ -5,6 +5,7 @@ import http.client
 import json
 import time
 from contextlib import asynccontextmanager
+from random import Random
 
 import httpx2
 import pytest
@@ -204,6 +205,28 @@ def test_only_posting_is_offered(client, method):
 )
 def test_what_is_no_message_is_a_clean_refusal(agent, body, status):
     assert agent.post(body).status_code == status
+
+
+METHODS = ["tools/list", "tools/call", "initialize", "ping", "server/discover", "subscriptions/listen", "nope", "", 7]
+PARAMS = [None, 1, "x", [], {"_meta": []}, {"cursor": "x"}, {"name": "nope"}, {"name": "count-words", "arguments": {}}]
+VERSIONS = ["2026-07-28", "2025-06-18", "2024-11-05", "x", ""]
+
+
+def any_message(random):
+    """A message with something wrong or missing, more often than not."""
+    message = {"jsonrpc": random.choice(["2.0", "2.0", "1.0"]), "id": random.choice([1, "a", None, [], 10**30])}
+    message |= {"method": random.choice(METHODS), "params": random.choice(PARAMS)}
+    headers = {"MCP-Protocol-Version": random.choice(VERSIONS), "Accept": random.choice([MCP["Accept"], "text/html"])}
+    return {name: value for name, value in message.items() if random.random() < 0.9}, headers
+
+
+def test_no_message_and_no_header_brings_it_down(agent):
+    random = Random(7)
+    for _ in range(200):
+        message, headers = any_message(random)
+        response = agent.post(message, **headers)
+        assert response.status_code < 500, (message, headers)
+        assert b"-32603" not in response.content, (message, headers)  # the protocol's internal error
 
 
 @pytest.mark.parametrize(
