@@ -31,6 +31,7 @@ PRIVATE = [
     "/services/text-summary/",
     "/services/picture-details/",
     "/services/csv-check/",
+    "/services/keywords/",
     "/services/runs/",
     "/services/keys/",
     "/accounts/email/",

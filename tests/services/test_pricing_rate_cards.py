@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import AppendOnly
 from quickscale_credits.testing import assert_balance, fund
-from quickscale_services import BaseService, pricing, usage
+from quickscale_services import BaseService, pricing, queueing, usage
 from quickscale_services.exceptions import InvalidInput, NoRateCard, ServiceFailed
 from quickscale_services.models import RateCard, Service, ServiceRun
 from quickscale_services.pricing import FromInput, PerToken
@@ -150,6 +150,27 @@ def test_a_new_card_between_hold_and_capture_changes_nothing(user):
     run = ServiceRun.objects.get(pk=result.run.pk)
     assert (run.cost, run.price["rate_card"]) == (10, {"model": "small", "version": 1})
     assert Quote.of(run, Chat()).tariff.cost({"output_tokens": Decimal(MILLION)}) == 40
+
+
+def test_a_queued_run_is_charged_by_the_card_it_was_held_at(user, chat):
+    card()
+    fund(user, 51)
+    run = chat.enqueue(user, model="small", said={"input_tokens": MILLION, "output_tokens": 0})
+    card(input=MILLION, output=MILLION)
+    queueing.execute(run.pk, run.attempts)
+    assert (ServiceRun.objects.get(pk=run.pk).cost, ledger.balance(user).available) == (11, 40)
+
+
+def test_a_queued_run_keeps_the_price_that_an_administrator_had_set(user, chat):
+    card()
+    fund(user, 51)
+    row, _created = Service.objects.update_or_create(name=chat.name, defaults={"cost_override": 3})
+    run = chat.enqueue(user, model="small", said={"input_tokens": MILLION, "output_tokens": 0})
+    row.cost_override = None
+    row.save()
+    queueing.execute(run.pk, run.attempts)
+    run = ServiceRun.objects.get(pk=run.pk)
+    assert (run.cost, run.units["input_tokens"]) == (3, MILLION)
 
 
 def test_the_estimate_is_of_the_card_in_force(chat):

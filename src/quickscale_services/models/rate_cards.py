@@ -114,13 +114,12 @@ class RateCard(models.Model):
     def _save_as_next_version(self, *args: Any, **kwargs: Any) -> None:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         versions = type(self).objects.using(using).filter(model=self.model)
-        for attempt in range(1, ATTEMPTS + 1):
+        for _attempt in range(ATTEMPTS):
             self.version = (versions.aggregate(latest=Max("version"))["latest"] or 0) + 1
             try:
                 with transaction.atomic(using=using):
-                    return super().save(*args, **kwargs)
-            except IntegrityError:  # somebody else may have taken this number just now
-                self.version = None
-                if attempt == ATTEMPTS:
-                    raise
-        return None
+                    super().save(*args, **kwargs)
+                return
+            except IntegrityError as error:  # somebody else may have taken this number just now
+                refusal = error
+        raise refusal
