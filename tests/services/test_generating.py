@@ -160,6 +160,26 @@ def test_a_module_of_services_that_exists_keeps_every_line_and_gets_an_import(sh
     assert "sum-up" in registry
 
 
+def test_an_import_is_added_among_those_that_were_and_never_inside_another(shop):
+    source = 'from shop_new.apps import (  # noqa\n    NAME,\n)\n\nTEXT = """a\x0cb\u2028c"""\n'
+    (shop / "apps.py").write_text('NAME = "shop_new"\n')
+    (shop / "services.py").write_text(source)
+    for name in ("sum-up", "add-up", "zip-up"):
+        generate(name)
+    lines = (shop / "services.py").read_text().removeprefix(source).splitlines()
+    assert [line.split()[3] for line in lines] == ["AddUp", "SumUp", "ZipUp"]
+    discovery.discover()
+    assert {"sum-up", "add-up", "zip-up"} <= set(registry)
+
+
+def test_where_there_are_both_the_package_is_the_one_that_python_takes(shop):
+    generate("sum-up")
+    (shop / "services.py").write_text("# passed over\n")
+    generate("add-up")
+    assert (shop / "services" / "add_up.py").exists()
+    assert (shop / "services.py").read_text() == "# passed over\n"
+
+
 @pytest.mark.parametrize("existing", ["services/sum_up.py", "test_sum_up.py"])
 def test_nothing_is_overwritten(shop, existing):
     (shop / "services").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from quickscale_services.labels import label
 
 TEMPLATES = Path(__file__).with_name("service_template")
 KINDS = ("basic", "text", "image", "data")
+ADDED = re.compile(r"from [\w.]+ import (\w+) as \1(  # noqa: E402)?")
 HEADING = '"""The services of this app. Django imports this module when it starts."""\n\n'
 
 
@@ -71,14 +73,15 @@ def planned(wanted: Wanted) -> Plan:
     app, slug = Path(wanted.app.path), wanted.slug
     package = app.joinpath(*conf.AUTODISCOVER_MODULE.split("."))
     single = package.with_suffix(".py")
-    service = single.with_name(f"{slug}_service.py") if single.exists() else package / f"{slug}.py"
+    is_single = single.exists() and not (package / "__init__.py").exists()
+    service = single.with_name(f"{slug}_service.py") if is_single else package / f"{slug}.py"
     tests = app / "tests" if (app / "tests").is_dir() else app
     return Plan(
         wanted=wanted,
         service=service,
         module=".".join([wanted.app.name, *service.relative_to(app).with_suffix("").parts]),
         test=tests / f"test_{slug}.py",
-        registry=single if single.exists() else package / "__init__.py",
+        registry=single if is_single else package / "__init__.py",
     )
 
 
@@ -131,13 +134,12 @@ def _text(path: Path) -> str:
 
 
 def _with_line(text: str, plan: Plan) -> str:
-    """Among its like if there are any, else at the end."""
+    """Among the lines that were added before, in their order, else at the end."""
     end = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines()
-    package = plan.module.rpartition(".")[0]
-    like = [place for place, line in enumerate(lines) if line.startswith(f"from {package}.")]
-    smaller = [place + 1 for place in like if lines[place] < plan.import_line]
-    place = smaller[-1] if smaller else like[0] if like else len(lines)
+    lines = text.removesuffix(end).split(end)
+    added = [place for place, line in enumerate(lines) if ADDED.fullmatch(line)]
+    smaller = [place + 1 for place in added if lines[place] < plan.import_line]
+    place = smaller[-1] if smaller else added[0] if added else len(lines)
     return end.join([*lines[:place], plan.import_line, *lines[place:], ""])
 
 
