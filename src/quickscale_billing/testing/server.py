@@ -32,7 +32,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def start(self) -> None:
-        threading.Thread(target=self.serve_forever, args=(0.05,), name="stripe-simulator", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), name="stripe-simulator", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
