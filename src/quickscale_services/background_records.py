@@ -42,10 +42,10 @@ def _queued_run(request: Request) -> ServiceRun:
 
 
 def longest(service: BaseService) -> timedelta:
-    """From the hold to the last moment of the last attempt."""
-    attempts = service.retries + 1
-    delays = sum((service.delay_before(attempt) for attempt in range(1, attempts + 1)), timedelta(0))
-    return service.queue_time_limit + delays + service.time_limit * attempts
+    """From the hold to the last moment of the last attempt: each may wait, and work, as long as it may."""
+    attempts = range(1, service.retries + 2)
+    delays = sum(map(service.delay_before, attempts), timedelta(0))
+    return delays + (service.queue_time_limit + service.time_limit) * len(attempts)
 
 
 def claim(run: ServiceRun, service: BaseService) -> bool:
@@ -65,8 +65,13 @@ def claim(run: ServiceRun, service: BaseService) -> bool:
 
 def put_back(run: ServiceRun, service: BaseService, delay: timedelta) -> bool:
     """Let it wait for another attempt within the same hold. False if it has ended meanwhile."""
-    begins_by = min(timezone.now() + delay + service.queue_time_limit, _last_moment(run, service) - service.time_limit)
-    changes = {"status": Status.QUEUED, "deadline": begins_by, "progress": None, "progress_note": ""}
+    begins_by = timezone.now() + delay + service.queue_time_limit
+    changes = {
+        "status": Status.QUEUED,
+        "deadline": min(begins_by, _last_moment(run, service)),
+        "progress": None,
+        "progress_note": "",
+    }
     if not records.transacted(lambda: _this_attempt(run).update(**changes)):
         return False
     _set(run, **changes)

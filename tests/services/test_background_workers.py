@@ -10,6 +10,7 @@ from datetime import timedelta
 import django
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from quickscale_credits import ledger
@@ -19,6 +20,7 @@ from quickscale_services.background import execute_run
 from quickscale_services.exceptions import QueueUnavailable
 from quickscale_services.models import ServiceRun
 from quickscale_services.sweeping import sweep_runs
+from quickscale_services.testing import register_temporarily
 from tests.services import worked
 from tests.services.samples import CountWords
 
@@ -59,6 +61,35 @@ def closing(work):
     return one
 
 
+KILLED_AT_EACH_STATEMENT = """
+    import os, signal, sys
+    from itertools import count
+    from django.db import connection
+    from quickscale_services import queueing
+    from tests.services import worked
+
+    def kill_at(step):
+        statements = count(1)
+
+        def wrapper(execute, *arguments):
+            result = execute(*arguments)
+            if next(statements) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return wrapper
+
+    worked.offer()
+    # Each step has a run and a process of its own, which dies right after that statement.
+    for step, run in enumerate(sys.argv[1:], 1):
+        if not (child := os.fork()):
+            with connection.execute_wrapper(kill_at(step)):
+                queueing.execute(run, 0)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
 def until(is_so):
     deadline = time.monotonic() + WAIT_SECONDS
     while not is_so():
@@ -95,6 +126,35 @@ def test_a_worker_killed_while_it_executes_costs_nothing_once_swept(user, worker
     assert sweep_runs().runs_expired == 1
     assert (has_ended(run), run.status, run.error_code, run.cost) == (True, "expired", "service_lost", 0)
     assert (ledger.balance(user).total, ledger.balance(user).held) == (5, 0)
+
+
+def test_a_worker_killed_after_any_statement_leaves_a_run_that_is_charged_once_or_not_at_all(
+    django_user_model, spawn, time_machine
+):
+    users = [django_user_model.objects.create_user(f"user{step}") for step in range(30)]
+    for user in users:
+        fund(user, 5)
+    runs = [CountWords().enqueue(user, text="one") for user in users]
+    process = spawn(KILLED_AT_EACH_STATEMENT, *(run.pk for run in runs))
+    exits = [int(line) for line in process.stdout]
+    assert exits.count(-9) >= 15, process.stderr.read()
+    assert exits.count(-9) + exits.count(0) == len(users)
+
+    time_machine.move_to(timezone.now() + timedelta(hours=2))
+    sweep_runs()
+    for user, run, code in zip(users, runs, exits, strict=True):
+        assert has_ended(run)
+        charged = 2 if run.status == "succeeded" else 0
+        assert (charged == 2) >= (code == 0)
+        assert (ledger.balance(user).total, ledger.balance(user).held) == (5 - charged, 0)
+
+
+def test_of_ten_with_one_key_one_run_is_queued(user):
+    fund(user, 100)
+    with ThreadPoolExecutor(10) as pool:
+        enqueue = closing(lambda _: registry["count-words"].enqueue(user, idempotency_key="k", text="one").pk)
+        assert len(set(pool.map(enqueue, range(10)))) == 1
+    assert (ledger.balance(user).held, DBTaskResult.objects.count()) == (2, 1)
 
 
 def test_a_run_is_canceled_while_a_worker_executes_it(user, workers):
@@ -141,6 +201,15 @@ def test_with_djangos_immediate_backend_the_run_has_ended_when_enqueue_returns(u
     fund(user, 5)
     run = registry["count-words"].enqueue(user, text="one")
     assert (run.status, has_ended(run), run.status) == ("queued", True, "succeeded")
+    assert_balance(user, 3)
+
+
+def test_djangos_immediate_backend_tries_again_at_once(user, settings):
+    settings.TASKS = {"default": {"BACKEND": IMMEDIATE}}
+    fund(user, 5)
+    with register_temporarily(worked.Flaky):
+        run = registry["flaky"].enqueue(user)
+    assert (has_ended(run), run.status, run.attempts) == (True, "succeeded", 2)
     assert_balance(user, 3)
 
 
