@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quickscale_credits import ledger
+from quickscale_credits.models import LedgerEntry
 from quickscale_credits.testing import assert_balance, fund
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
@@ -56,6 +57,20 @@ def test_a_large_batch_books_to_each_account_its_own_amount(django_user_model):
     entries = ledger.spend_many(ledger.Charge(person, 2, "report") for person in people)
     assert [entry.balance_after for entry in entries] == [997 - number for number in range(120)]
     assert [person.credit_account.grants.get().remaining for person in people] == [997 - n for n in range(120)]
+
+
+def test_a_batch_keeps_what_each_charge_says(user):
+    fund(user, 10)
+    said = [
+        {"reference": 'a "quoted", {braced} and \\ slashed one', "metadata": {"pages": [1, None], "né": "50%"}},
+        {"idempotency_key": "second", "actor": "NULL"},
+        {"metadata": {"one": 1e16}, "reference": "%s"},
+    ]
+    entries = ledger.spend_many(ledger.Charge(user, "0.5", "report", **each) for each in said)
+    stored = LedgerEntry.objects.filter(pk__in=[entry.pk for entry in entries]).order_by("sequence")
+    names = ("reference", "idempotency_key", "actor", "metadata")
+    defaults = {"reference": "", "idempotency_key": None, "actor": "", "metadata": {}}
+    assert list(stored.values(*names)) == [defaults | each for each in said]
 
 
 def test_a_large_batch_empties_some_grants_and_not_others(django_user_model):

@@ -131,7 +131,7 @@ class Book:
         self.owner = owner
         self.now = now or timezone.now()
         self.available_before = self.available_matured = self.available
-        self.moving_before = self.moving
+        self._moving_before = self._moving
         self.lines: dict[int, GrantLine] = {}
         self.new_lines: list[GrantLine] = []
         self.posted: list[Posted] = []
@@ -147,8 +147,12 @@ class Book:
         return self.balance - self.held
 
     @property
-    def moving(self) -> tuple[int | None, datetime | None]:
-        """What most spends leave as it was."""
+    def has_moved(self) -> bool:
+        """Whether the head or the next expiry is another: most spends leave them as they were."""
+        return self._moving != self._moving_before
+
+    @property
+    def _moving(self) -> tuple[int | None, datetime | None]:
         return self.head, self.next_expiry_at
 
     @property

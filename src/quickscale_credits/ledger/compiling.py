@@ -54,15 +54,16 @@ class Compiled:
     """SQL, and the name of the value for each of its places: some are `fixed`, some must be fitted to the database."""
 
     text: str
+    places: Sequence[Any]
     names: list[str]
     fixed: Values
     fitted: list[Slot]
 
-    def filled(self, values: Values, db: Session) -> tuple[str, list[Any]]:
+    def filled(self, values: Values, db: Session) -> list[Any]:
         values = self.fixed | values
         for slot in self.fitted:
             values[slot.name] = db.fit(values[slot.name], slot.output_field)
-        return self.text, [*map(values.__getitem__, self.names)]
+        return [*map(values.__getitem__, self.names)]
 
 
 class Statement:
@@ -73,24 +74,24 @@ class Statement:
         self.compiled: dict[str, Compiled] = {}
 
     def all(self, db: Session, **values: Any) -> list[tuple[Any, ...]]:
-        db.cursor.execute(*self._filled(db, values))
+        self._execute(db, values)
         return list(db.cursor)
 
     def change(self, db: Session, **values: Any) -> int:
         """The number of rows that were changed."""
-        db.cursor.execute(*self._filled(db, values))
+        self._execute(db, values)
         return int(db.cursor.rowcount)
 
     def change_each(self, db: Session, rows: Sequence[Values]) -> None:
-        filled = [self._filled(db, values) for values in rows]
-        if len(filled) == 1:
-            db.cursor.execute(*filled[0])
-        elif filled:
-            db.cursor.executemany(filled[0][0], [values for _, values in filled])
+        if len(rows) == 1:
+            self._execute(db, rows[0])
+        elif rows:
+            compiled = self.on(db)
+            db.cursor.executemany(compiled.text, [compiled.filled(values, db) for values in rows])
 
     def insert(self, db: Session, **values: Any) -> int:
         """The new row's id."""
-        db.cursor.execute(*self._filled(db, values))
+        self._execute(db, values)
         if not db.connection.features.can_return_columns_from_insert:
             return int(db.cursor.lastrowid)
         [[pk]] = db.cursor
@@ -100,23 +101,39 @@ class Statement:
         """The ids of the new rows, in their order."""
         if len(rows) < 2 or not db.connection.features.can_return_rows_from_bulk_insert:
             return [self.insert(db, **values) for values in rows]
+        if db.connection.vendor == "postgresql":
+            return self._insert_columns(db, rows)
         ids: list[int] = []
         for start in range(0, len(rows), AT_ONCE):
-            ids += self._insert_at_once(db, rows[start : start + AT_ONCE])
+            ids += self._insert_rows(db, rows[start : start + AT_ONCE])
         return ids
 
-    def _insert_at_once(self, db: Session, rows: Sequence[Values]) -> list[int]:
-        filled = [self._filled(db, values) for values in rows]
-        text, places = filled[0]
-        row = f"({', '.join(['%s'] * len(places))})"
-        db.cursor.execute(text.replace(row, ", ".join([row] * len(rows))), [*chain(*(values for _, values in filled))])
+    def _insert_rows(self, db: Session, rows: Sequence[Values]) -> list[int]:
+        compiled = self.on(db)
+        row = f"({', '.join(['%s'] * len(compiled.names))})"
+        text = compiled.text.replace(row, ", ".join([row] * len(rows)))
+        db.cursor.execute(text, [*chain(*(compiled.filled(values, db) for values in rows))])
         return [pk for [pk] in db.cursor]
 
-    def _filled(self, db: Session, values: Values) -> tuple[str, list[Any]]:
+    def _insert_columns(self, db: Session, rows: Sequence[Values]) -> list[int]:
+        """A list for each column, as Django's `bulk_create` has it: psycopg looks long for thousands of places."""
+        compiled = self.on(db)
+        types = [place.output_field.db_type(db.connection).split("(")[0] for place in compiled.places]
+        row = f"VALUES ({', '.join(['%s'] * len(types))})"
+        lists = f"SELECT * FROM UNNEST({', '.join(f'(%s)::{name}[]' for name in types)})"  # noqa: S608 - types alone
+        columns = zip(*(compiled.filled(values, db) for values in rows), strict=True)
+        db.cursor.execute(compiled.text.replace(row, lists), [*map(list, columns)])
+        return [pk for [pk] in db.cursor]
+
+    def on(self, db: Session) -> Compiled:
         compiled = self.compiled.get(db.using)
         if compiled is None:
             compiled = self.compiled[db.using] = _compiled(self.build(db.using), db.using)
-        return compiled.filled(values, db)
+        return compiled
+
+    def _execute(self, db: Session, values: Values) -> None:
+        compiled = self.on(db)
+        db.cursor.execute(compiled.text, compiled.filled(values, db))
 
 
 class Setting(Statement):
@@ -162,6 +179,7 @@ def _compiled(query: Query, using: str) -> Compiled:
     named = dict(zip(names, places, strict=True))
     return Compiled(
         text,
+        places,
         names,
         fixed={name: place for name, place in named.items() if not isinstance(place, Slot)},
         fitted=[place for place in named.values() if isinstance(place, Slot) and not place.is_plain],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Self
 
 _PLACE = re.compile(r"(?<!%)%s")
@@ -19,27 +20,22 @@ class Session:
         self._moments: dict[datetime, Any] = {}
 
     def __enter__(self) -> Self:
+        self.cursor: Any = self.connection.cursor()
+        if self.connection.vendor == "sqlite":
+            self.cursor.cursor.convert_query = _with_question_marks
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if cursor := vars(self).pop("cursor", None):
-            cursor.__exit__(*raised)
+        self.cursor.__exit__(*raised)
 
     def __getstate__(self) -> dict[str, Any]:
         """A host may cache a `Balance`, which came from one."""
         return {"using": self.using}
 
-    @cached_property
-    def cursor(self) -> Any:
-        cursor: Any = self.connection.cursor()
-        if self.connection.vendor == "sqlite":
-            cursor.cursor.convert_query = _with_question_marks
-        return cursor
-
     def fit(self, value: Any, field: Any) -> Any:
         """The value as the driver takes it. A verb writes the same moment into all its rows: it is fitted once."""
-        if value == {}:
-            return "{}"
+        if isinstance(value, dict):
+            return json.dumps(value) if value else "{}"
         if not isinstance(value, datetime):
             return field.get_db_prep_value(value, self.connection)
         if value not in self._moments:

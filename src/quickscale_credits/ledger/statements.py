@@ -41,7 +41,7 @@ _NOW = Slot("now", DateTimeField())
 
 def _accounts(using: str, **where: Any) -> Any:
     limits = SpendingLimit.objects.filter(account=OuterRef("pk"))
-    accounts = locking(CreditAccount, using).annotate(limited=Exists(limits)).order_by("id")
+    accounts = locking(CreditAccount, using).annotate(limited=Exists(limits))
     return accounts.filter(**where).values_list(*ACCOUNT)
 
 
@@ -56,7 +56,7 @@ lock_by_id = Statement(lambda using: _accounts(using, pk=PK))
 
 
 def lock_many(db: Session, account_ids: list[int]) -> list[tuple[Any, ...]]:
-    return raw_rows(_accounts(db.using, pk__in=account_ids), db)
+    return raw_rows(_accounts(db.using, pk__in=account_ids).order_by("id"), db)
 
 
 touch = Statement(lambda using: updating(CreditAccount, {"pk": 0}, {"sequence": F("sequence")}))

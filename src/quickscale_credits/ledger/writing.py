@@ -33,17 +33,18 @@ def writing(*books: Book) -> Iterator[None]:
 
 
 def _write(books: Sequence[Book]) -> None:
+    db = books[0].db
     write_lines(*books)
-    _write_entries(books)
+    _write_entries([each for book in books for each in book.posted], db)
     for book in books:
         for hold in book.holds:
             _write_hold(book, hold)
-    staying: list[dict[str, Any]] = []
-    moved: list[dict[str, Any]] = []
-    for book in books:
-        (staying if book.moving == book.moving_before else moved).append(_account_columns(book))
-    statements.set_totals.change_each(books[0].db, staying)
-    statements.set_account.change_each(books[0].db, moved)
+    _write_totals(books, db)
+
+
+def _write_totals(books: Sequence[Book], db: Session) -> None:
+    statements.set_totals.change_each(db, [_account_columns(book) for book in books if not book.has_moved])
+    statements.set_account.change_each(db, [_account_columns(book) for book in books if book.has_moved])
 
 
 def _account_columns(book: Book) -> dict[str, Any]:
@@ -59,14 +60,14 @@ def _account_columns(book: Book) -> dict[str, Any]:
     }
 
 
-def _write_entries(books: Sequence[Book]) -> None:
+def _write_entries(posted: list[Posted], db: Session) -> None:
     """Those that follow another entry come after it, because they name its id."""
-    posted = [each for book in books for each in book.posted]
     followers = [each for each in posted if each.origin is not None and each.origin.pk is None]
-    _insert_entries([each for each in posted if each not in followers], books[0].db)
-    _insert_entries(followers, books[0].db)
-    _insert_allocations(posted, books[0].using)
-    _name_entry_of_new_grants(posted, books[0].using)
+    _insert_entries([each for each in posted if each not in followers] if followers else posted, db)
+    if followers:
+        _insert_entries(followers, db)
+    _insert_allocations(posted, db.using)
+    _name_entry_of_new_grants(posted, db.using)
 
 
 def _insert_entries(posted: list[Posted], db: Session) -> None:
