@@ -23,9 +23,9 @@ def peers() -> list[Contender]:
     """Those that are installed and support the database in use."""
     found: list[Contender] = []
     if find_spec("dj_wallet"):
-        from benchmarks.contenders.wallet import DjWallet
+        from benchmarks.contenders.wallet import DjWallet, DjWalletAtHand
 
-        found.append(DjWallet())
+        found += [DjWallet(), DjWalletAtHand()]
     if find_spec("hordak") and connection.vendor != "sqlite":
         from benchmarks.contenders.hordak import Hordak
 

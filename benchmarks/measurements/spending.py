@@ -86,7 +86,7 @@ def against_peers(run: Run) -> Iterator[Result]:
         database=run.title,
         times=spreads(times),
         ratios=[
-            ratio(f"spend against {each.name}", speed_ratio(times, QUICKSCALE, each.name), TARGETS[each.name])
+            ratio(f"spend against {each.name}", speed_ratio(times, QUICKSCALE, each.name), TARGETS.get(each.name))
             for each in others
         ],
     )
