@@ -24,9 +24,9 @@ in turns of half a second. The floor is five statements and a commit, written by
 with the same indexes, constraints and triggers. Peers run as installed."""
 MEASUREMENTS = (
     *("statements", "spend", "hold", "peers", "clients", "batches", "reading", "account", "grants", "total"),
-    *("sweep", "rollups", "storage", "summing"),
+    *("sweep", "rollups", "storage", "run", "http", "summing"),
 )
-PACKAGES = ("django", "psycopg", "django-quickscale", "django-hordak", "dj-wallet")
+PACKAGES = ("django", "django-ninja", "psycopg", "django-quickscale", "django-hordak", "dj-wallet")
 
 
 def main() -> None:

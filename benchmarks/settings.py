@@ -6,8 +6,11 @@ from importlib.util import find_spec
 from benchmarks.databases import DATABASES as KNOWN
 
 DATABASES = {"default": KNOWN[os.environ["BENCHMARK_DATABASE"]].settings(os.environ["BENCHMARK_PLACE"])}
+DATABASES["default"]["CONN_MAX_AGE"] = None
 
 SECRET_KEY = "only for benchmarks"
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+ROOT_URLCONF = "benchmarks.serving"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -16,6 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "quickscale_credits",
+    "quickscale_services",
     "benchmarks",
 ]
 # Peers are measured where they are installed: `pip install --group bench`.

@@ -33,7 +33,7 @@ Measurement = Callable[[Run], Iterator[Result]]
 
 
 def measurements() -> dict[str, Measurement]:
-    from benchmarks.measurements import batches, crowds, growth, reading, rollups, spending, storage, sweeping
+    from benchmarks.measurements import batches, crowds, growth, reading, rollups, serving, spending, storage, sweeping
 
     return {
         "statements": spending.statements,
@@ -49,5 +49,7 @@ def measurements() -> dict[str, Measurement]:
         "sweep": sweeping.due_grants,
         "rollups": rollups.a_report,
         "storage": storage.bytes_per_entry,
+        "run": serving.a_run_in_process,
+        "http": serving.runs_over_http,
         "summing": spending.against_summing,
     }
