@@ -70,23 +70,34 @@ class Handler(BaseHTTPRequestHandler):
         self.respond(address.path, address.query)
 
     def do_DELETE(self) -> None:
-        self.do_GET()
+        """Its parameters come in the address or, as curl sends them, in the body."""
+        body = self.body()
+        if body is not None:
+            address = urlsplit(self.path)
+            self.respond(address.path, body or address.query)
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > LARGEST_BODY:
-            self.close_connection = True
-            return self.write(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"", {})
-        body = self.rfile.read(length).decode(errors="replace")
-        return self.respond(urlsplit(self.path).path, body)
+        body = self.body()
+        if body is not None:
+            self.respond(urlsplit(self.path).path, body)
+
+    def body(self) -> str | None:
+        """None if it was refused."""
+        length = self.headers.get("Content-Length") or "0"
+        if length.isdecimal() and int(length) <= LARGEST_BODY:
+            return self.rfile.read(int(length)).decode(errors="replace")
+        self.close_connection = True
+        self.write(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"", {})
+        return None
 
     def respond(self, path: str, encoded: str) -> None:
+        headers = {name.title(): value for name, value in self.headers.items()}
         if path.startswith("/v1/"):
-            answer = self.server.api.answer(self.command, path, encoded, dict(self.headers.items()))
-            headers = {"Content-Type": "application/json", **answer.headers}
-            self.write(answer.status, json.dumps(answer.body, indent=2).encode(), headers)
+            answer = self.server.api.answer(self.command, path, encoded, headers)
+            shown = {"Content-Type": "application/json", **answer.headers}
+            self.write(answer.status, json.dumps(answer.body, indent=2).encode(), shown)
         else:
-            self.write_reply(self.server.site.reply(self.command, path, encoded))
+            self.write_reply(self.server.site.reply(self.command, path, encoded, headers))
 
     def write_reply(self, reply: Reply) -> None:
         self.write(reply.status, reply.body.encode(), reply.headers)

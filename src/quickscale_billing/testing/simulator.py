@@ -40,7 +40,7 @@ class StripeSimulator:
         self.sandbox.after_moving.append(lambda: self.webhooks.flow())
         self.account = open_account(self.sandbox)
         self.api = Api(self.sandbox, ROUTES)
-        self.site = Site(self.sandbox, self.webhooks)
+        self.site = Site(self)
         self.port = port
         self.server: Server | None = None
         self.api_key = API_KEY

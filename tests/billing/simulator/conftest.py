@@ -18,9 +18,7 @@ def noon(clock: Any) -> None:
 def client(stripe_simulator: StripeSimulator) -> Any:
     """`client.customers.create({…})`: the `v1` of a StripeClient."""
     address = {"api": stripe_simulator.address}
-    return stripe.StripeClient(
-        stripe_simulator.api_key, base_addresses=address, stripe_version="2026-05-27.dahlia"
-    ).v1
+    return stripe.StripeClient(stripe_simulator.api_key, base_addresses=address, stripe_version="2026-05-27.dahlia").v1
 
 
 @pytest.fixture

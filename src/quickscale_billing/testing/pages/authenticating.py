@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quickscale_billing.testing import authentication
-from quickscale_billing.testing.pages import paying
+from quickscale_billing.testing.pages import invoice, paying
 from quickscale_billing.testing.pages.markup import Reply, button, form, not_found, page, paragraph, redirect
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
@@ -33,6 +33,8 @@ def back(sandbox: Sandbox, intent: Object) -> Reply:
     session = sandbox.by_id.get(intent.get("_session") or "")
     if session:
         return paying.after_paying(sandbox, session)
+    if billed := sandbox.by_id.get(intent.get("_invoice") or ""):
+        return invoice.after_paying(sandbox, billed)
     if intent.get("_return_url"):
         return redirect(intent["_return_url"])
     done = intent["status"] == "succeeded"
