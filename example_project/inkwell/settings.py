@@ -138,6 +138,13 @@ QUICKSCALE_SERVICES = {
     "MAX_CONCURRENT_RUNS": 10,
 }
 
+# With a server and a model there is a chat. Its rate card is made in the admin, or by import_rate_cards.
+QUICKSCALE_EXAMPLES = {
+    "CHAT_BASE_URL": os.environ.get("CHAT_BASE_URL", ""),
+    "CHAT_MODEL": os.environ.get("CHAT_MODEL", ""),
+    "CHAT_API_KEY": os.environ.get("CHAT_API_KEY", ""),
+}
+
 # Billing: what is sold stands in a file; the keys are Stripe's. docs/how-to/sell-credits.md leads through it.
 STRIPE_LIVE_MODE = os.environ.get("STRIPE_LIVE_MODE") == "1"
 STRIPE_TEST_SECRET_KEY = os.environ.get("STRIPE_TEST_SECRET_KEY", "")

@@ -30,8 +30,8 @@ class Keywords(BaseService):
     class Input(BaseModel):
         text: Prose
         language: Language = "en"
-        most: int = Field(default=10, ge=1, le=50, description="How many to give.")
-        longest: int = Field(default=3, ge=1, le=4, description="Of how many words a phrase may be.")
+        most: int = Field(default=10, ge=1, le=50, title="Keywords", description="How many to give, at most.")
+        longest: int = Field(default=3, ge=1, le=4, title="Words in a phrase", description="At most.")
 
     class Output(BaseModel):
         keywords: list[Keyword]
