@@ -25,6 +25,7 @@ from quickscale_services import rates, schemas
 from quickscale_services.conf import conf
 from quickscale_services.models import RunInput, RunQuerySet, ServiceRun
 from quickscale_services.signals import run_canceled, run_failed, run_succeeded
+from quickscale_services.statements import end_running, insert_run
 
 if TYPE_CHECKING:
     from quickscale_services.quoting import Quote
@@ -68,7 +69,7 @@ def hold_and_save(
         rates.require(rate_limit, run)
     if conf.MAX_CONCURRENT_RUNS:
         rates.require_room(conf.MAX_CONCURRENT_RUNS, run)
-    run.save(force_insert=True)
+    insert_run(run)
     return run
 
 
@@ -103,7 +104,7 @@ def succeed(run: ServiceRun, cost: Decimal, output: Any, *, keep_output: bool, e
     def work() -> None:
         if run.hold:
             changes["entry"] = _capture(run.hold, cost)
-        _settle(run, run_succeeded, changes, ServiceRun.objects.filter(status=Status.RUNNING))
+        _settle(run, run_succeeded, changes, end_running)
 
     transacted(work)
 
@@ -137,7 +138,7 @@ def _give_up(run: ServiceRun, signal: Signal, status: Status, error_code: str, a
     def work() -> None:
         if run.hold:
             ledger.release(run.hold)
-        _settle(run, signal, changes, among)
+        _settle(run, signal, changes, lambda run, changes: among.filter(pk=run.pk).update(**changes) > 0)
 
     try:
         transacted(work)
@@ -146,11 +147,11 @@ def _give_up(run: ServiceRun, signal: Signal, status: Status, error_code: str, a
     return True
 
 
-def _settle(run: ServiceRun, signal: Signal, changes: dict[str, Any], among: RunQuerySet) -> None:
+def _settle(run: ServiceRun, signal: Signal, changes: dict[str, Any], write: Callable[..., bool]) -> None:
     now = timezone.now()
     duration = max(now - run.started_at, timedelta(0)) if run.started_at else None
     changes = changes | {"units": run.units, "finished_at": now, "duration": duration}
-    if not among.filter(pk=run.pk).update(**changes):
+    if not write(run, changes):
         raise AlreadySettled
     if run.in_background:
         RunInput.objects.filter(pk=run.pk).delete()

@@ -1,0 +1,59 @@
+"""What every run writes about itself, by SQL that is made once, as the ledger's is."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.db import connections, models, router
+
+from quickscale_credits.amounts import to_micro
+from quickscale_credits.ledger.compiling import Slot, Statement, inserting, slots, updating
+from quickscale_credits.ledger.session import Session
+from quickscale_services.models import ServiceRun
+
+_FIELDS: dict[str, Any] = {field.attname: field for field in ServiceRun._meta.concrete_fields}
+
+
+def insert_run(run: ServiceRun) -> None:
+    """`save(force_insert=True)`, but for Django's signals."""
+    columns = {name: getattr(run, name) for name in _FIELDS}
+    given = tuple(name for name, value in columns.items() if value is not None)
+    using = router.db_for_write(ServiceRun)
+    with Session(connections[using]) as db:
+        _insertion(given).change(db, **_plain({name: columns[name] for name in given}))
+    run._state.adding, run._state.db = False, using
+
+
+def end_running(run: ServiceRun, changes: dict[str, Any]) -> bool:
+    """`update(**changes)` of a run that is under way. False if it is not."""
+    using = router.db_for_write(ServiceRun)
+    columns = {ServiceRun._meta.get_field(name).attname: value for name, value in changes.items()}
+    empty = frozenset(name for name, value in columns.items() if value is None)
+    given = _plain({name: value for name, value in columns.items() if name not in empty})
+    with Session(connections[using]) as db:
+        return bool(_ending(tuple(given), empty).change(db, **given, pk=run.pk))
+
+
+@cache
+def _insertion(names: tuple[str, ...]) -> Statement:
+    return Statement(lambda using: inserting(ServiceRun, *names))
+
+
+@cache
+def _ending(names: tuple[str, ...], empty: frozenset[str]) -> Statement:
+    where = {"pk": Slot("pk", _FIELDS["id"]), "status": ServiceRun.Status.RUNNING.value}
+    values: dict[str, Any] = slots(ServiceRun, *names) | dict.fromkeys(empty)
+    return Statement(lambda using: updating(ServiceRun, where, values))
+
+
+def _plain(columns: dict[str, Any]) -> dict[str, Any]:
+    """As the ledger's statements take them: credits in micro-credits, choices as text, rows as their ids."""
+    fitted = columns | ({"cost": to_micro(columns["cost"])} if "cost" in columns else {})
+    return {name: _plain_value(value) for name, value in fitted.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, models.TextChoices):
+        return value.value
+    return value.pk if isinstance(value, models.Model) else value

@@ -1,0 +1,59 @@
+"""Services that a test steers while a server in another process runs them: each waits for a line from a pipe."""
+
+import asyncio
+import os
+from typing import Any
+
+from pydantic import BaseModel
+
+from quickscale_services import BaseService, register_service
+
+
+class Steered(BaseModel):
+    pipe: str
+
+
+@register_service
+class Waiting(BaseService):
+    """Says its process's number, so that it can be killed, and ends as it is told."""
+
+    name = "waiting"
+    cost = 2
+    Input = Steered
+
+    def execute(self, data: Steered, context: Any) -> int:
+        with open(data.pipe) as pipe:
+            if pipe.readline() == "fail\n":
+                raise LookupError
+        return os.getpid()
+
+
+@register_service
+class Telling(BaseService):
+    """Its process's number, and then each line that it is told."""
+
+    name = "telling"
+    cost = 2
+    stream = True
+    Input = Steered
+
+    def execute(self, data: Steered, context: Any) -> Any:
+        context.charge("0.5")
+        yield os.getpid()
+        with open(data.pipe) as pipe:
+            for line in pipe:
+                if line == "fail\n":
+                    raise LookupError
+                yield line
+
+
+@register_service
+class TellingLater(Telling):
+    """The same in an event loop."""
+
+    name = "telling-later"
+
+    async def execute(self, data: Steered, context: Any) -> Any:  # type: ignore[override]
+        pieces = super().execute(data, context)
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
