@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from quickscale_billing.testing.clock import Clock
+from quickscale_billing.testing.clock import Clock, Target
 from quickscale_billing.testing.errors import missing
 from quickscale_billing.testing.ids import Identifiers
 from quickscale_billing.testing.rendering import render
@@ -153,9 +153,13 @@ class Sandbox:
         finally:
             self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock = real
 
-    def run_until(self, moment: int) -> None:
-        """Move the simulator's own clock, doing what falls due on the way."""
+    def run_until(self, target: Target) -> None:
+        """Move the simulator's own clock to what `target` makes of its time, doing what falls due on the way."""
         with self.lock:
+            moment = target(self.clock.seconds)
+            if moment < self.clock.seconds:
+                asked = datetime.fromtimestamp(moment, UTC)
+                raise ValueError(f"the simulator's clock only goes forward: it is {self.clock.now}, asked for {asked}")
             while (due := self.next_due()) and due[0] <= moment:
                 self.clock.seconds = max(self.clock.seconds, due[0])
                 due[1]()
