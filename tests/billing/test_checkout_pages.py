@@ -8,8 +8,9 @@ from django.test import Client
 from django.utils.html import escape
 
 from quickscale_billing import checkout
-from quickscale_billing.models import CheckoutSession, CreditPack, Fact, Plan, Purchase
+from quickscale_billing.models import CheckoutSession, CreditPack, Fact, Plan, PlanSubscription, Purchase
 from quickscale_credits import ledger
+from quickscale_credits.ledger.accounts import open_account
 from tests.billing.test_checkout import subscribed
 
 SUCCESS = "/billing/checkout/success/"
@@ -241,3 +242,20 @@ def test_while_stripe_is_down_a_payer_is_told_to_wait(shop, buyer, user, outage)
 
 def test_a_canceled_payment_is_said_to_have_cost_nothing(client, db):
     assert "nothing was charged" in client.get("/billing/checkout/canceled/").content.decode()
+
+
+def test_a_plan_bought_and_paid_is_said_to_be_subscribed(shop, buyer, user):
+    session = checkout.start(user, "pro")
+    shop.pay(session)
+    assert "You are subscribed to Pro." in come_back(buyer, session).content.decode()
+    assert ledger.balance(user).total == 11_000
+    page = buyer.get("/billing/").content.decode()
+    assert "Your plan" in page
+
+
+def test_a_subscription_paid_a_moment_ago_is_seen_before_a_second_is_sold(shop, user):
+    session = checkout.start(user, "pro")
+    shop.pay(session)
+    with pytest.raises(checkout.AlreadySubscribed):
+        checkout.start(user, "basic")
+    assert PlanSubscription.objects.get(account=open_account(user)).plan.slug == "pro"
