@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from quickscale_billing import catalog, facts, plan_changes
-from quickscale_billing.exceptions import BillingError, NoSubscription, PaymentActionRequired, Unsettled
+from quickscale_billing.exceptions import BillingError, NoSubscription, PaymentActionRequired, UnknownItem, Unsettled
 from quickscale_billing.models import CreditPack, Plan, PlanPrice, PlanSubscription
 from quickscale_billing.plan_changes import ChangeKind, ChangePreview
 from quickscale_billing.stripe import changing
@@ -135,7 +135,7 @@ def _released(subscription: PlanSubscription) -> PlanSubscription:
 def _price(subscription: PlanSubscription, plan: Plan | str, interval: str) -> PlanPrice:
     found = catalog.find(plan)
     if isinstance(found, CreditPack):
-        raise TypeError(f"{found.slug!r} is a pack: a subscription changes to a plan.")
+        raise UnknownItem(f"{found.slug!r} is a pack: a subscription changes to a plan.")
     price = catalog.price_of(found, interval, subscription.price.currency if subscription.price else None)
     catalog.ensure_pushed(found, price)
     return price

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from quickscale_billing.views import catalog, checkout
+from quickscale_billing.views import catalog, checkout, subscription
 
 app_name = "quickscale_billing"
 
@@ -12,4 +12,8 @@ urlpatterns = [
     path("checkout/success/", checkout.success, name="success"),
     path("checkout/canceled/", checkout.canceled, name="canceled"),
     path("buy/<slug:slug>/", checkout.buy, name="buy"),
+    path("subscription/", subscription.page, name="subscription"),
+    path("subscription/change/", subscription.change, name="change"),
+    path("subscription/cancel/", subscription.cancel, name="cancel"),
+    path("subscription/resume/", subscription.resume, name="resume"),
 ]

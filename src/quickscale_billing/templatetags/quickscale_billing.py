@@ -12,3 +12,9 @@ register = template.Library()
 def price(priced: Priced) -> str:
     """What a pack or an interval of a plan costs: “49.00 USD”."""
     return formatted(priced.amount, priced.currency)
+
+
+@register.filter
+def money(amount: int, currency: str) -> str:
+    """Minor units of a currency: “4.90 USD”."""
+    return formatted(amount, currency)

@@ -1,0 +1,131 @@
+"""The owner's subscription: what it is, what is next, and changing it after a preview."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Min, Model, Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from quickscale_billing import subscriptions
+from quickscale_billing.exceptions import (
+    BillingError,
+    NoSubscription,
+    PaymentActionRequired,
+    StripeUnavailable,
+    UnknownItem,
+    Unsettled,
+)
+from quickscale_billing.models import Interval, Plan, PlanPrice, PlanSubscription
+from quickscale_credits.models import CreditAccount
+from quickscale_credits.owners import owner_required
+
+logger = logging.getLogger(__name__)
+
+PAGE = "quickscale_billing:subscription"
+OwnersView = Callable[Concatenate[HttpRequest, Model, ...], HttpResponseBase]
+
+
+def told_in_words(view: OwnersView) -> OwnersView:
+    """What can go wrong between the owner, us and Stripe, as a page or a message, in one place."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, owner: Model, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, owner, *args, **kwargs)
+        except PaymentActionRequired as error:
+            return HttpResponseRedirect(error.url, status=303)
+        except StripeUnavailable:
+            response = render(request, "quickscale_billing/try_again.html", status=503)
+            response.headers["Retry-After"] = "5"
+            return response
+        except UnknownItem as error:
+            raise Http404(str(error)) from None
+        except NoSubscription:
+            messages.error(request, _("You have no subscription that could be changed."))
+        except Unsettled:
+            logger.exception("A subscription was changed, and what Stripe says of it cannot be booked by itself.")
+            messages.warning(request, _("Your change has arrived; we will look after its credits."))
+        except BillingError:
+            logger.exception("A subscription could not be changed.")
+            messages.error(request, _("Your subscription cannot be changed now. Nothing was charged."))
+        return redirect(PAGE)
+
+    return wrapped
+
+
+@never_cache
+@require_safe
+@owner_required
+def page(request: HttpRequest, owner: Model) -> HttpResponse:
+    subscription = subscriptions.current(owner) or _last(owner)
+    context = {
+        "subscription": subscription,
+        "prices": _prices(subscription) if subscription and subscription.is_paid_up else [],
+        "next_refill_at": subscription and subscription.segments.aggregate(at=Min("next_refill_at"))["at"],
+        "paid": subscription and subscription.segments.select_related("plan").order_by("starts_at", "pk").last(),
+    }
+    return render(request, "quickscale_billing/subscription.html", context)
+
+
+@transaction.non_atomic_requests  # Stripe is asked
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@owner_required
+@told_in_words
+def change(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    """GET shows what the change comes to, POST makes it: `plan` and `interval` say which."""
+    asked = request.POST if request.method == "POST" else request.GET
+    plan, interval = asked.get("plan", ""), asked.get("interval", Interval.MONTH)
+    if request.method != "POST":
+        preview = subscriptions.preview_change(owner, plan, interval=interval)
+        return render(request, "quickscale_billing/subscription_change.html", {"preview": preview})
+    subscription = subscriptions.change_plan(owner, plan, interval=interval)
+    if subscription.next_price:
+        messages.success(request, _("Your plan changes with the next period."))
+    else:
+        messages.success(request, _("Your plan is %(plan)s now.") % {"plan": subscription.plan})
+    return redirect(PAGE)
+
+
+@transaction.non_atomic_requests
+@require_POST
+@owner_required
+@told_in_words
+def cancel(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    subscriptions.cancel(owner)
+    messages.success(request, _("Your subscription ends with the period that is paid."))
+    return redirect(PAGE)
+
+
+@transaction.non_atomic_requests
+@require_POST
+@owner_required
+@told_in_words
+def resume(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    subscriptions.resume(owner)
+    messages.success(request, _("Your subscription goes on."))
+    return redirect(PAGE)
+
+
+def _last(owner: Model) -> PlanSubscription | None:
+    """One that waits for its first payment, or that has ended."""
+    account = CreditAccount.objects.for_owner(owner).first()
+    return account and account.subscriptions.select_related("price__plan").first()
+
+
+def _prices(subscription: PlanSubscription) -> list[PlanPrice]:
+    """What it can change to: every plan on sale, in its currency."""
+    currency = subscription.price.currency if subscription.price else None
+    prices = PlanPrice.objects.for_sale().order_by("amount", "pk")
+    in_currency = Prefetch("prices", prices.filter(currency=currency) if currency else prices, to_attr="on_sale")
+    return [price for plan in Plan.objects.for_sale().prefetch_related(in_currency) for price in plan.on_sale]
