@@ -15,12 +15,13 @@ from quickscale_services.management import scaffolding
 
 pytestmark = pytest.mark.once
 
-SERVICES = {
-    "greet": ("basic", "--cost", "1.50"),
-    "count-words": ("text", "--cost", "2"),
-    "picture_size": ("image", "--free"),
-    "totals": ("data",),
-}
+GENERATE = """
+from django.core.management import call_command
+call_command("generate_service", "greet", "--app", "shop", "--cost", "1.50")
+call_command("generate_service", "count-words", "--app", "shop", "--type", "text", "--cost", "2")
+call_command("generate_service", "picture_size", "--app", "shop", "--type", "image", "--free")
+call_command("generate_service", "totals", "--app", "shop", "--type", "data")
+"""
 SETTINGS = '\nINSTALLED_APPS += ["quickscale_credits", "quickscale_services", "shop"]\n'
 
 
@@ -40,9 +41,8 @@ def project(tmp_path):
 
 
 def test_services_of_all_types_pass_their_tests_as_they_are_generated(project):
-    for name, (kind, *price) in SERVICES.items():
-        done = manage(project, "generate_service", name, "--app", "shop", "--type", kind, *price)
-        assert done.returncode == 0, done.stderr
+    done = manage(project, "shell", "-c", GENERATE)
+    assert done.returncode == 0, done.stderr
     tests = manage(project, "test")
     assert "Ran 8 tests" in tests.stderr, tests.stderr
     assert tests.returncode == 0, tests.stderr
