@@ -22,7 +22,7 @@ from quickscale_credits.models import Hold
 from quickscale_services import background_records, engines, parcels, records, runner
 from quickscale_services.exceptions import InvalidInput, QueueUnavailable, RunCanceled, ServiceTimeout
 from quickscale_services.executing import execute as call
-from quickscale_services.models import ServiceRun
+from quickscale_services.models import RunInput, ServiceRun
 from quickscale_services.registry import registry
 from quickscale_services.replays import first_run
 from quickscale_services.switches import switch_of
@@ -132,20 +132,23 @@ def _service(run: ServiceRun) -> BaseService | None:
 def _attempt(run: ServiceRun, service: BaseService) -> None:
     if not background_records.claim(run, service):
         return
+    kept = RunInput.objects.filter(pk=run.pk).first()
+    if kept is None:
+        return  # canceled between these lines
     try:
-        started = _started(run, service)
+        started = _started(run, service, kept)
     except BaseException as error:
         records.fail(run, "invalid_input" if isinstance(error, InvalidInput) else "interrupted")
         raise
     _carry_out(started)
 
 
-def _started(run: ServiceRun, service: BaseService) -> runner.Started:
+def _started(run: ServiceRun, service: BaseService, kept: RunInput) -> runner.Started:
     request = runner.Request(
         service=service,
         owner=run.account,
         actor=_actor(run),
-        data=parcels.unpack(service, run.queued_input.data),
+        data=parcels.unpack(service, kept.data),
         key=run.idempotency_key,
         fingerprint=run.fingerprint,
         api_key=run.api_key,
