@@ -22,8 +22,14 @@ simulator = StripeSimulator(port=settings.SIMULATOR_PORT)
 @contextmanager
 def simulated_stripe():
     let_time_travel()
+    simulator.sandbox.after_moving.insert(0, follow)
     with simulator:
         yield simulator
+
+
+def follow():
+    """Before the webhooks go out that tell what has happened on the way."""
+    travel_to(simulator.clock.now)
 
 
 def open_shop(address):
@@ -45,6 +51,5 @@ def pass_time_until(end):
     while timezone.now() < end:
         today = min(end, timezone.now() + timedelta(days=1))
         simulator.clock.advance_to(today)
-        travel_to(today)
         for command in SWEEPS:
             call_command(command, verbosity=0)
