@@ -9,6 +9,7 @@ from importlib import import_module
 from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 
+from quickscale_services.causes import cause_of
 from quickscale_services.conf import conf
 from quickscale_services.registry import registry
 
@@ -39,4 +40,4 @@ def _import(module: str) -> None:
     except Exception as error:  # whatever an app's module raises must not keep the site from starting
         registry.restore(before)
         failed_imports.append(FailedImport(module=module, error=error))
-        logger.exception("The services in %s are not offered: it cannot be imported.", module)
+        logger.error("The services in %s are not offered: it cannot be imported. %s", module, cause_of(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from django.db.models import Model
 from quickscale_credits.conf import owner_model
 from quickscale_credits.testing import fund
 from quickscale_services.base import BaseService
+from quickscale_services.causes import cause_of
 from quickscale_services.checks import check_service
 from quickscale_services.example_input import example_of
 from quickscale_services.exceptions import InvalidInput, ServiceForbidden
@@ -72,7 +72,7 @@ def _example(service: BaseService) -> dict[str, Any]:
     try:
         return example_of(service.Input)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise _Problem(f"No example of its input could be made: {_line(error)} {EXAMPLES}") from error
+        raise _Problem(f"No example of its input could be made: {cause_of(error)} {EXAMPLES}") from error
 
 
 def _price(service: BaseService, example: dict[str, Any]) -> Decimal:
@@ -82,7 +82,7 @@ def _price(service: BaseService, example: dict[str, Any]) -> Decimal:
         raise _Problem(f"The example of its input was refused: {error}. {EXAMPLES}") from error
     except Exception as error:  # a service's own code
         raise _Problem(
-            f"Its price cannot be told: {_line(error)} get_cost must give 0 or more for any input."
+            f"Its price cannot be told: {cause_of(error)} get_cost must give 0 or more for any input."
         ) from error
 
 
@@ -97,7 +97,7 @@ def _run(service: BaseService, example: dict[str, Any], price: Decimal) -> None:
     except InvalidInput as error:
         raise _Problem(f"It refused the example of its input: {error}. {EXAMPLES}") from error
     except Exception as error:  # a service's own code
-        raise _Problem(f"A run on an example failed: {_line(error)} Mend it, or give better examples.") from error
+        raise _Problem(f"A run on an example failed: {cause_of(error)} Mend it, or give better examples.") from error
 
 
 def _owner() -> Model:
@@ -123,15 +123,6 @@ def _made(model: type[Model]) -> Model | None:
 def _as_in_code(service: BaseService) -> None:
     """Without what an administrator has set."""
     Service.objects.filter(name=service.name).update(is_active=True, cost_override=None, rate_limit="")
-
-
-def _line(error: BaseException) -> str:
-    """What was raised in the end, and where in the service's own code."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    at = traceback.extract_tb(error.__traceback__)
-    where = f" ({at[-1].filename}, line {at[-1].lineno})" if at else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}."
 
 
 @contextmanager

@@ -77,10 +77,15 @@ def assert_in_style(project):
         assert done.returncode == 0, done.stdout
 
 
-def test_a_refusal_is_one_line_on_standard_error_and_exit_code_1(project):
+def test_a_refusal_is_a_line_on_standard_error_and_exit_code_1_without_a_traceback(project):
     done = manage(project, "generate_service", "../evil", "--app", "shop")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("CommandError: '../evil' is no name for a service. Use ")
+    (project / "shop" / "services.py").write_text("import no_such_module\n")
+    done = manage(project, "generate_service", "greet", "--app", "shop")
+    assert done.returncode == 1
+    assert done.stderr.count("No module named 'no_such_module'") == 2  # once when Django starts, and once here
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
@@ -231,7 +236,9 @@ def test_a_type_that_is_unknown_is_refused(shop):
 def test_an_app_whose_services_cannot_be_imported_is_to_be_mended_first(shop):
     (shop / "services.py").write_text("1 / 0\n")
     discovery.discover()
-    with pytest.raises(CommandError, match=r"division by zero\. Mend it first"):
+    with pytest.raises(
+        CommandError, match=r"ZeroDivisionError: division by zero \(.*services\.py, line 1\)\. Mend it first"
+    ):
         generate("sum-up")
 
 

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_services import checks, discovery
+from quickscale_services.causes import cause_of
 from quickscale_services.management.scaffolding import KINDS, Plan, Wanted, class_name_of, planned, slug_of, write
 from quickscale_services.registry import registry
 
@@ -108,7 +109,7 @@ def _checked_app(label: str | None) -> AppConfig:
             f"In this project: {_own_apps()}."
         )
     if failed := next((each for each in discovery.failed_imports if each.module.startswith(f"{app.name}.")), None):
-        raise CommandError(f"{failed.module} cannot be imported: {failed.error}. Mend it first.")
+        raise CommandError(f"{failed.module} cannot be imported. {cause_of(failed.error)} Mend it first.")
     return app
 
 

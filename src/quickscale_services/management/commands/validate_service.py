@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from quickscale_credits.management.ledger_command import LedgerCommand
 from quickscale_services import discovery
 from quickscale_services.base import BaseService
+from quickscale_services.causes import cause_of
 from quickscale_services.price_words import in_credits
 from quickscale_services.registry import registry
 from quickscale_services.validating import validate
@@ -51,5 +52,4 @@ def _chosen(name: str | None) -> list[BaseService]:
 
 
 def _failed_import(failed: discovery.FailedImport) -> str:
-    error = " ".join(str(failed.error).split())
-    return f"It cannot be imported, so its services are not offered: {type(failed.error).__name__}: {error}. Mend it."
+    return f"It cannot be imported, so its services are not offered. {cause_of(failed.error)} Mend it."
