@@ -9,8 +9,9 @@ from quickscale_billing.testing.sandbox import Object, Sandbox
 
 def finish(sandbox: Sandbox, intent: Object, *, passed: bool) -> Object:
     """Of a payment intent or a setup intent, in the time of its customer."""
-    family = payments if intent["object"] == "payment_intent" else saving
+    pays = intent["object"] == "payment_intent"
+    attempt, refuse = (
+        (payments.attempt, payments.fail_authentication) if pays else (saving.attempt, saving.fail_authentication)
+    )
     with sandbox.on_clock_of(intent["customer"]):
-        if passed:
-            return family.attempt(sandbox, intent, Presence.AUTHENTICATED)
-        return family.fail_authentication(sandbox, intent)
+        return attempt(sandbox, intent, Presence.AUTHENTICATED) if passed else refuse(sandbox, intent)

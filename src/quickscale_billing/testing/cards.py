@@ -80,6 +80,8 @@ CARDS = (
     Card("4000000000001976", dispute="inquiry", tokens=("pm_card_createDisputeInquiry",)),
 )
 
+VISA = "4242424242424242"
+
 BY_NUMBER = {card.number: card for card in CARDS}
 BY_TOKEN = {token: card for card in CARDS for token in card.tokens}
 

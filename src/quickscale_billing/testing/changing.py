@@ -6,6 +6,7 @@ https://docs.stripe.com/billing/subscriptions/change
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from quickscale_billing.testing import invoicing, prorating, waiting_items
@@ -15,6 +16,7 @@ from quickscale_billing.testing.parameters import Params, merge_metadata
 from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.periods import nth
 from quickscale_billing.testing.prorating import Holding
+from quickscale_billing.testing.rendering import render
 from quickscale_billing.testing.sandbox import Due, Object, Sandbox
 from quickscale_billing.testing.subscribing import (
     INCOMPLETE_LASTS,
@@ -81,8 +83,8 @@ def asked_for(sandbox: Sandbox, before: list[Holding], given: list[Params]) -> t
 
 
 def changed(sandbox: Sandbox, old: Holding | None, name: str, given: Params, sibling: Holding) -> Holding:
-    price = recurring_price(sandbox, given["price"])["id"] if given.get("price") else old and old.price
-    if price is None:
+    price = str(recurring_price(sandbox, given["price"])["id"]) if given.get("price") else old.price if old else ""
+    if not price:
         raise invalid("Missing required param: items[0][price].", param="items[0][price]", code="parameter_missing")
     quantity = given.get("quantity", old.quantity if old else 1)
     return Holding(name, price, quantity, sibling.start, sibling.end)
@@ -233,8 +235,6 @@ def shown(sandbox: Sandbox, subscription: Object, change: Change) -> Object:
 
 
 def shown_item(sandbox: Sandbox, subscription: Object, holding: Holding) -> Object:
-    from quickscale_billing.testing.rendering import render
-
     return {
         "id": holding.item,
         "object": "subscription_item",
@@ -282,4 +282,4 @@ def expire_pending(sandbox: Sandbox, subscription: Object) -> None:
 
 def agenda(sandbox: Sandbox) -> list[Due]:
     waiting = [each for each in filter(sandbox.is_on_clock, sandbox.all("subscription")) if each["pending_update"]]
-    return [(each["pending_update"]["expires_at"], lambda it=each: expire_pending(sandbox, it)) for each in waiting]  # type: ignore[misc]
+    return [(each["pending_update"]["expires_at"], partial(expire_pending, sandbox, each)) for each in waiting]

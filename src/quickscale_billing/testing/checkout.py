@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from quickscale_billing.testing import discounts, invoicing, saving, subscribing, waiting_items
+from quickscale_billing.testing import cards, discounts, invoicing, saving, subscribing, waiting_items
 from quickscale_billing.testing.amounts import amounts_of, spread_discount
 from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.payments import Presence, attempt, make_intent
@@ -249,11 +250,11 @@ def expire(sandbox: Sandbox, session: Object) -> None:
 def agenda(sandbox: Sandbox) -> list[Due]:
     """https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at"""
     waiting = [each for each in sandbox.all("checkout.session", status="open") if sandbox.is_on_clock(each)]
-    return [(each["expires_at"], lambda each=each: expire(sandbox, each)) for each in waiting]  # type: ignore[misc]
+    return [(each["expires_at"], partial(expire, sandbox, each)) for each in waiting]
 
 
 def method_for(sandbox: Sandbox, number: str, payer: Payer) -> Object | None:
     """A payment method of the typed card; None for a number that is no test card."""
-    card = attaching.cards.find(number)
+    card = cards.find(number)
     details = {"email": payer.email, "name": payer.name}
     return attaching.make_card(sandbox, card, billing_details=details) if card else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from quickscale_billing.testing import discounts, waiting_items
@@ -413,9 +414,9 @@ def agenda(sandbox: Sandbox) -> list[Due]:
     found: list[Due] = []
     for invoice in filter(sandbox.is_on_clock, sandbox.all("invoice", auto_advance=True)):
         if invoice["status"] == "draft" and invoice["automatically_finalizes_at"]:
-            found.append((invoice["automatically_finalizes_at"], lambda it=invoice: advance(sandbox, it)))  # type: ignore[misc]
+            found.append((invoice["automatically_finalizes_at"], partial(advance, sandbox, invoice)))
         elif invoice["status"] == "open" and invoice["next_payment_attempt"]:
-            found.append((invoice["next_payment_attempt"], lambda it=invoice: retry(sandbox, it)))  # type: ignore[misc]
+            found.append((invoice["next_payment_attempt"], partial(retry, sandbox, invoice)))
     return found
 
 

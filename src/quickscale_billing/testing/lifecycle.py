@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from quickscale_billing.testing import invoicing, waiting_items
 from quickscale_billing.testing.periods import end_after
@@ -180,20 +181,16 @@ def agenda(sandbox: Sandbox) -> list[Due]:
 
 
 def dues(sandbox: Sandbox, subscription: Object) -> list[Due]:
-    def at(moment: int, step: Callable[[Sandbox, Object], object]) -> Due:
-        return moment, lambda: ignore(step(sandbox, subscription))
+    def at(moment: int, step: Callable[[Sandbox, Object], object]) -> None:
+        found.append((moment, partial(step, sandbox, subscription)))
 
     found: list[Due] = []
     if subscription["status"] == "incomplete":
-        found.append(at(subscription["created"] + int(INCOMPLETE_LASTS.total_seconds()), expire_incomplete))
+        at(subscription["created"] + int(INCOMPLETE_LASTS.total_seconds()), expire_incomplete)
     if subscription["status"] in BILLED:
         if subscription["cancel_at"] and not subscription["cancel_at_period_end"]:
-            found.append(at(subscription["cancel_at"], end))
-        found.append(at(period_of(sandbox, subscription)[1], turn))
+            at(subscription["cancel_at"], end)
+        at(period_of(sandbox, subscription)[1], turn)
     if subscription["status"] == "trialing" and not subscription.get("_warned"):
-        found.append(at(subscription["trial_end"] - int(TRIAL_WARNING.total_seconds()), warn_of_trial_end))
+        at(subscription["trial_end"] - int(TRIAL_WARNING.total_seconds()), warn_of_trial_end)
     return found
-
-
-def ignore(_: object) -> None:
-    """What a step answers is of no use to the clock."""

@@ -5,17 +5,19 @@ https://docs.stripe.com/payments/paymentintents/lifecycle
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from quickscale_billing.testing import cards
+from quickscale_billing.testing.amounts import rounded
 from quickscale_billing.testing.cards import Authentication, Card
 from quickscale_billing.testing.ids import token
 from quickscale_billing.testing.resources import attaching
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 # Stripe's price list differs by country and contract: this is the one for cards in the US, so our reading.
-FEE_PERCENT, FEE_FIXED = 2.9, 30
+FEE_PERCENT, FEE_FIXED = Decimal("2.9"), 30
 
 
 class Presence(Enum):
@@ -154,8 +156,8 @@ def fail_authentication(sandbox: Sandbox, intent: Object) -> Object:
         "We are unable to authenticate your payment method. Please choose a different payment method and try again."
     )
     code = "payment_intent_authentication_failure"
-    error = {"type": "invalid_request_error", "code": code, "message": message}
-    error["payment_method"] = public_method(sandbox.by_id[intent["payment_method"]])
+    method = public_method(sandbox.by_id[intent["payment_method"]])
+    error = {"type": "invalid_request_error", "code": code, "message": message, "payment_method": method}
     intent.update(status="requires_payment_method", last_payment_error=error, next_action=None, payment_method=None)
     sandbox.emit("payment_intent.payment_failed", intent)
     return intent
@@ -265,7 +267,7 @@ def outcome(reason: cards.Decline | None) -> Object:
 
 
 def fee_of(charge: Object) -> int:
-    return round(charge["amount"] * FEE_PERCENT / 100) + FEE_FIXED
+    return rounded(Decimal(charge["amount"]) * FEE_PERCENT / 100) + FEE_FIXED
 
 
 def book(sandbox: Sandbox, source: Object, amount: int, *, kind: str, fee: int = 0) -> Object:

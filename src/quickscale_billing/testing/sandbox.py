@@ -19,7 +19,7 @@ API_VERSION = "2026-05-27.dahlia"
 
 Object = dict[str, Any]
 Reaction = Callable[["Sandbox", Object], None]
-Due = tuple[int, Callable[[], None]]
+Due = tuple[int, Callable[[], object]]
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Sandbox:
         self.address = ""
         self.test_clock: Object | None = None
         self.listeners: list[Callable[[Object], None]] = []
-        self.after_moving: list[Callable[[], None]] = []
+        self.after_moving: list[Callable[[], object]] = []
 
     @property
     def now(self) -> int:

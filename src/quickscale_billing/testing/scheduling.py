@@ -5,6 +5,8 @@ https://docs.stripe.com/billing/subscriptions/subscription-schedules
 
 from __future__ import annotations
 
+from functools import partial
+
 from quickscale_billing.testing import changing, invoicing, lifecycle, waiting_items
 from quickscale_billing.testing.changing import Change
 from quickscale_billing.testing.parameters import Params
@@ -192,4 +194,4 @@ def on_subscription_ended(sandbox: Sandbox, subscription: Object) -> None:
 
 def agenda(sandbox: Sandbox) -> list[Due]:
     running = filter(sandbox.is_on_clock, sandbox.all("subscription_schedule", status="active"))
-    return [(each["current_phase"]["end_date"], lambda it=each: turn(sandbox, it)) for each in running]  # type: ignore[misc]
+    return [(each["current_phase"]["end_date"], partial(turn, sandbox, each)) for each in running]

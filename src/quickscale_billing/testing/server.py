@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from quickscale_billing.testing.api import Api
-from quickscale_billing.testing.pages.site import Reply, Site
+from quickscale_billing.testing.pages.markup import Reply
+from quickscale_billing.testing.pages.site import Site
 
 LARGEST_BODY = 1_000_000
 

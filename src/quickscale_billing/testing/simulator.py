@@ -10,6 +10,7 @@ from typing import Any
 
 from quickscale_billing.testing import authentication, checkout, disputing
 from quickscale_billing.testing.api import Api
+from quickscale_billing.testing.cards import VISA
 from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.clock import Clock
 from quickscale_billing.testing.errors import StripeError
@@ -21,7 +22,6 @@ from quickscale_billing.testing.server import Server
 from quickscale_billing.testing.webhooks import Webhooks
 from quickscale_billing.testing.wiring import AGENDA, REACTIONS
 
-VISA = "4242424242424242"
 API_KEY = "sk_test_" + "simulator" * 3
 
 
@@ -36,8 +36,8 @@ class StripeSimulator:
     def __init__(self, *, seed: str = "", start: datetime | None = None, port: int = 0) -> None:
         chosen = seed or secrets.token_hex(8)
         self.sandbox = Sandbox(seed=chosen, start=start, reactions=REACTIONS, agenda=AGENDA)
-        self.webhooks = Webhooks(self.sandbox)
-        self.sandbox.after_moving.append(lambda: self.webhooks.flow())
+        self.webhooks: Webhooks = Webhooks(self.sandbox)
+        self.sandbox.after_moving.append(self.webhooks.flow)
         self.account = open_account(self.sandbox)
         self.api = Api(self.sandbox, ROUTES)
         self.site = Site(self)

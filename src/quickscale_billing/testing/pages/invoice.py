@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from quickscale_billing.testing import checkout, invoicing
 from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.pages.markup import (
@@ -9,7 +11,6 @@ from quickscale_billing.testing.pages.markup import (
     button,
     entry,
     error,
-    escape,
     form,
     money,
     not_found,

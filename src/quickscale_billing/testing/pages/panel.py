@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from quickscale_billing.testing.cards import VISA
 from quickscale_billing.testing.disputing import OPEN
 from quickscale_billing.testing.errors import StripeError
 from quickscale_billing.testing.pages.markup import (
@@ -18,7 +20,6 @@ from quickscale_billing.testing.pages.markup import (
     button,
     entry,
     error,
-    escape,
     form,
     hidden,
     link,
@@ -61,9 +62,7 @@ ACTIONS: dict[str, Action] = {
     "duplicate": lambda simulator, values: simulator.webhooks.duplicate(),
     "escalate": lambda simulator, values: simulator.escalate(values["id"]),
     "hold": lambda simulator, values: simulator.webhooks.hold(),
-    "pay": lambda simulator, values: simulator.pay(
-        values["id"], **({"card": values["card"]} if "card" in values else {})
-    ),
+    "pay": lambda simulator, values: simulator.pay(values["id"], values.get("card", VISA)),
     "shuffle": lambda simulator, values: simulator.webhooks.shuffle(values.get("seed", "")),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from quickscale_billing.testing import checkout, discounts
 from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.errors import StripeError
@@ -10,7 +12,6 @@ from quickscale_billing.testing.pages.markup import (
     button,
     entry,
     error,
-    escape,
     form,
     link,
     money,
@@ -80,7 +81,7 @@ def payment_form(sandbox: Sandbox, session: Object) -> str:
 
 
 def needs_card(session: Object) -> bool:
-    return session["amount_total"] != 0 or session["payment_method_collection"] != "if_required"
+    return bool(session["amount_total"] or session["payment_method_collection"] != "if_required")
 
 
 def submit(sandbox: Sandbox, values: dict[str, str], identifier: str) -> Reply:

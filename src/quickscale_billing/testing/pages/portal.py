@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from quickscale_billing.testing.errors import StripeError
 from quickscale_billing.testing.pages.markup import (
     Reply,
     button,
     error,
-    escape,
     form,
     hidden,
     link,

@@ -63,7 +63,7 @@ def create(sandbox: Sandbox, params: Params) -> Object:
 
 
 def described(sandbox: Sandbox, customer: Object, params: Params) -> Object:
-    found = {name: params[name] for name in ("auto_advance", "description", "footer") if name in params}
+    found: Object = {name: params[name] for name in ("auto_advance", "description", "footer") if name in params}
     if "default_payment_method" in params:
         found["default_payment_method"] = subscriptions.method_of(sandbox, customer, params["default_payment_method"])
     if "metadata" in params:
@@ -235,7 +235,7 @@ def draft_of(sandbox: Sandbox, given: Params) -> Draft:
         description=given.get("description") or product,
         start=period["start"],
         end=period["end"],
-        price=price and price["id"],
+        price=price["id"] if price else None,
         quantity=quantity,
         metadata=given.get("metadata", {}),
     )
@@ -262,7 +262,7 @@ def create_item(sandbox: Sandbox, params: Params) -> Object:
     invoice = sandbox.get("invoice", params["invoice"], param="invoice") if "invoice" in params else None
     if invoice and invoice["status"] != "draft":
         raise invalid("This invoice is no longer editable.", param="invoice", code="invoice_not_editable")
-    item = waiting_items.make(sandbox, customer, draft, currency=code, invoice=invoice and invoice["id"])
+    item = waiting_items.make(sandbox, customer, draft, currency=code, invoice=invoice["id"] if invoice else None)
     if invoice:
         with sandbox.changing(invoice, "invoice.updated"):
             invoicing.join(sandbox, invoice, waiting_items.draft_of(item))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from quickscale_billing.testing import changing, scheduling
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.listing import PAGING, Page, newest_first
@@ -124,8 +122,8 @@ def end_of(sandbox: Sandbox, given: Params, start: int, price: Object) -> int:
         return sandbox.now
     if "end_date" in given:
         return int(given["end_date"])
-    duration: Any = {"interval_count": 1} | given.get("duration", price["recurring"])
-    return nth(start, duration, 1)
+    duration: Object = given["duration"] if "duration" in given else price["recurring"]
+    return nth(start, {"interval_count": 1, **duration}, 1)
 
 
 @accepts(preserve_cancel_date=boolean)

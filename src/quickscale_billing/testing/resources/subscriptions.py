@@ -308,7 +308,7 @@ def list_all(sandbox: Sandbox, params: Params) -> Page:
 def has_status(subscription: Object, wanted: str | None) -> bool:
     ended = subscription["status"] in {"canceled", "incomplete_expired"}
     if wanted is None:
-        return subscription["status"] != "canceled"
+        return bool(subscription["status"] != "canceled")
     return wanted == "all" or subscription["status"] == wanted or (wanted == "ended" and ended)
 
 
