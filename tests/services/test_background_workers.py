@@ -18,11 +18,12 @@ from quickscale_credits.testing import assert_balance, fund
 from quickscale_services import queueing, registry
 from quickscale_services.background import execute_run
 from quickscale_services.exceptions import QueueUnavailable
-from quickscale_services.models import ServiceRun
+from quickscale_services.models import ApiKey, ServiceRun
 from quickscale_services.sweeping import sweep_runs
 from quickscale_services.testing import register_temporarily
 from tests.services import worked
 from tests.services.samples import CountWords
+from tests.services.test_api_servers import GUNICORN, RUN, TEXT, ask, served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -291,3 +292,17 @@ def test_of_many_workers_with_one_task_one_executes(user):
         list(pool.map(closing(queueing.execute), [run.pk] * 8, [0] * 8))
     assert (CountWords.executed, has_ended(run), run.attempts) == (["one"], True, 1)
     assert_balance(user, 98)
+
+
+def test_a_program_follows_its_run_over_real_http_to_the_result(user, workers, database_environment, tmp_path):
+    fund(user, 5)
+    key = {"Authorization": f"Bearer {ApiKey.objects.issue(user, name='program')[1]}"}
+    workers(1, "--max-tasks=1")
+    with served(GUNICORN, database_environment, tmp_path / "log") as port:
+        status, headers, accepted = ask(port, "POST", RUN, TEXT, Prefer="respond-async", **key)
+        assert (status, accepted["run"]["status"]) == (202, "queued")
+        until(lambda: ask(port, "GET", headers["Location"], **key)[2]["status"] == "succeeded")
+        found = ask(port, "GET", headers["Location"], **key)[2]
+        assert ask(port, "POST", f"{headers['Location']}/cancel", {}, **key)[2]["status"] == "succeeded"
+    assert (found["cost"], found["output"]["sentences_kept"] > 0) == ("2", True)
+    assert_balance(user, 3)
