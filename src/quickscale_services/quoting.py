@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -76,17 +77,16 @@ def most(service: BaseService, data: Any, tariff: Tariff) -> Decimal:
     """What the units cost that the service estimates. Raises `UnknownUnit`, `ValueError` for a unit left out."""
     if not tariff.rates:
         return tariff.fixed
-    estimated = {
-        name: quantity(number, f"The estimate of {name}") for name, number in service.estimate_units(data).items()
-    }
-    require_known(estimated, as_price(service.cost).units)
-    for part in as_price(service.cost).parts:
+    price, said = as_price(service.cost), service.estimate_units(data)
+    estimated = {unit: quantity(number, f"The estimate of {unit}") for unit, number in said.items()}
+    require_known(estimated, price.units)
+    for part in price.parts:
         if part.units and part.units.isdisjoint(estimated):
             raise ValueError(f"estimate_units must say the most of {' or '.join(sorted(part.units))} that may be used.")
     return tariff.cost(estimated)
 
 
-def require_known(named: Any, known: frozenset[str]) -> None:
+def require_known(named: Iterable[str], known: frozenset[str]) -> None:
     """Raises `UnknownUnit`."""
     if unknown := sorted(set(named) - known):
         raise UnknownUnit(f"The price has no unit {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
