@@ -9,9 +9,15 @@ from quickscale_billing.testing.sandbox import Object, Sandbox
 
 def finish(sandbox: Sandbox, intent: Object, *, passed: bool) -> Object:
     """Of a payment intent or a setup intent, in the time of its customer."""
-    pays = intent["object"] == "payment_intent"
-    attempt, refuse = (
-        (payments.attempt, payments.fail_authentication) if pays else (saving.attempt, saving.fail_authentication)
-    )
     with sandbox.on_clock_of(intent["customer"]):
-        return attempt(sandbox, intent, Presence.AUTHENTICATED) if passed else refuse(sandbox, intent)
+        if intent["object"] == "setup_intent":
+            return finish_setup(sandbox, intent, passed=passed)
+        if passed:
+            return payments.attempt(sandbox, intent, Presence.AUTHENTICATED)
+        return payments.fail_authentication(sandbox, intent)
+
+
+def finish_setup(sandbox: Sandbox, intent: Object, *, passed: bool) -> Object:
+    if passed:
+        return saving.attempt(sandbox, intent, Presence.AUTHENTICATED)
+    return saving.fail_authentication(sandbox, intent)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from quickscale_billing.testing import invoicing, prorating, waiting_items
+from quickscale_billing.testing import invoice_drafts, invoicing, prorating, waiting_items
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.parameters import Params, merge_metadata
@@ -253,7 +253,7 @@ def shown_item(sandbox: Sandbox, subscription: Object, holding: Holding) -> Obje
 
 def on_invoice_paid(sandbox: Sandbox, invoice: Object) -> None:
     """The invoice of a pending update was paid: now it takes place."""
-    subscription = sandbox.by_id.get(invoicing.subscription_of(invoice) or "")
+    subscription = sandbox.by_id.get(invoice_drafts.subscription_of(invoice) or "")
     waiting: Any = subscription and subscription.get("_change")
     if subscription is None or not waiting or waiting["invoice"] != invoice["id"]:
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from quickscale_billing.testing import cards, discounts, invoicing, saving, subscribing, waiting_items
+from quickscale_billing.testing import cards, discounts, invoice_drafts, invoicing, saving, subscribing, waiting_items
 from quickscale_billing.testing.amounts import amounts_of, spread_discount
 from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.payments import Presence, attempt, make_intent
@@ -187,13 +187,13 @@ def invoice_once(sandbox: Sandbox, session: Object, intent: Object | None) -> Ob
     resolved, currency = session["discounts"] or [], session["currency"]
     drafts = [line_of(sandbox, line) for line in sandbox.all("item", _session=session["id"])]
     items = [waiting_items.make(sandbox, customer, draft, currency=currency) for draft in drafts]
-    invoice = invoicing.make(
+    invoice = invoice_drafts.make(
         sandbox,
         customer,
         [waiting_items.draft_of(item) for item in items],
         reason="manual",
         currency=session["currency"],
-        automatic_tax=invoicing.automatic_tax({"automatic_tax": session["automatic_tax"]}),
+        automatic_tax=invoice_drafts.automatic_tax({"automatic_tax": session["automatic_tax"]}),
         discounts=discounts.make(sandbox, resolved, customer=customer["id"], subscription=None),
         metadata=dict(session["invoice_creation"]["invoice_data"]["metadata"]),
     )

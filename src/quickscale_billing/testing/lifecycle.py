@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-from quickscale_billing.testing import invoicing, waiting_items
+from quickscale_billing.testing import invoice_drafts, invoicing, waiting_items
 from quickscale_billing.testing.periods import end_after
 from quickscale_billing.testing.sandbox import Due, Object, Sandbox
 from quickscale_billing.testing.subscribing import (
@@ -28,7 +28,7 @@ UPDATED = "customer.subscription.updated"
 
 
 def on_invoice_paid(sandbox: Sandbox, invoice: Object) -> None:
-    subscription = sandbox.by_id.get(invoicing.subscription_of(invoice) or "")
+    subscription = sandbox.by_id.get(invoice_drafts.subscription_of(invoice) or "")
     if subscription is None or subscription["status"] not in {"incomplete", "past_due", "unpaid"}:
         return
     if subscription["status"] != "incomplete" and is_behind(sandbox, subscription):
@@ -53,7 +53,7 @@ def remember_method(sandbox: Sandbox, subscription: Object, invoice: Object) -> 
 
 def on_invoice_failed(sandbox: Sandbox, invoice: Object) -> None:
     """The first failure makes it past due; after the last try, what the account is set to happens."""
-    subscription = sandbox.by_id.get(invoicing.subscription_of(invoice) or "")
+    subscription = sandbox.by_id.get(invoice_drafts.subscription_of(invoice) or "")
     if subscription is None or invoice["billing_reason"] == "subscription_create" or invoice.get("_pending"):
         return
     if subscription["status"] == "active":
@@ -86,7 +86,7 @@ def end(sandbox: Sandbox, subscription: Object, *, reason: str = "cancellation_r
 
 def invoices_of(sandbox: Sandbox, subscription: Object) -> list[Object]:
     everything = sandbox.all("invoice", customer=subscription["customer"])
-    return [each for each in everything if invoicing.subscription_of(each) == subscription["id"]]
+    return [each for each in everything if invoice_drafts.subscription_of(each) == subscription["id"]]
 
 
 def expire_incomplete(sandbox: Sandbox, subscription: Object) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from quickscale_billing.testing import discounts, invoicing
+from quickscale_billing.testing import discounts, invoice_drafts, invoicing
 from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.periods import nth
@@ -172,7 +172,7 @@ def invoice_period(
 
 
 def invoice_lines(sandbox: Sandbox, subscription: Object, drafts: list[Draft], *, reason: str, **fields: Any) -> Object:
-    invoice = invoicing.make(
+    invoice = invoice_drafts.make(
         sandbox,
         sandbox.by_id[subscription["customer"]],
         drafts,

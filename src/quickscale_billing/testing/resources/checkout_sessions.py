@@ -177,7 +177,7 @@ def blank(sandbox: Sandbox, params: Params) -> Object:
         permissions=None,
         phone_number_collection={"enabled": False},
         recovered_from=None,
-        saved_payment_method_options=None,
+        saved_payment_method_options=saved_options(params),
         setup_intent=None,
         shipping_address_collection=None,
         shipping_cost=None,
@@ -227,6 +227,12 @@ def features(params: Params) -> Object:
             "required": "never",
         },
     }
+
+
+def saved_options(params: Params) -> Object | None:
+    given = params.get("saved_payment_method_options")
+    shown = {"allow_redisplay_filters": None, "payment_method_remove": None, "payment_method_save": None}
+    return given and {**shown, **given}
 
 
 def make_line(sandbox: Sandbox, session: Object, given: Params) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from quickscale_billing.testing import changing, invoicing, subscribing, waiting_items
+from quickscale_billing.testing import invoice_drafts, invoicing, waiting_items
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.listing import PAGING, Page, newest_first, page
 from quickscale_billing.testing.parameters import (
     Fields,
@@ -12,7 +11,6 @@ from quickscale_billing.testing.parameters import (
     Required,
     boolean,
     currency,
-    either,
     integer,
     many,
     merge_metadata,
@@ -22,13 +20,11 @@ from quickscale_billing.testing.parameters import (
     text,
 )
 from quickscale_billing.testing.payments import Presence
-from quickscale_billing.testing.periods import nth
-from quickscale_billing.testing.rendering import render
 from quickscale_billing.testing.resources import attaching, subscriptions
+from quickscale_billing.testing.resources.invoice_items import draft_of
 from quickscale_billing.testing.resources.payment_intents import payment_error
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
-from quickscale_billing.testing.subscribing import Terms
 
 WRITABLE: Fields = {
     "auto_advance": boolean,
@@ -52,7 +48,7 @@ def create(sandbox: Sandbox, params: Params) -> Object:
     customer = sandbox.get("customer", params["customer"], param="customer")
     included = params.get("pending_invoice_items_behavior") == "include"
     waiting = waiting_items.pending(sandbox, customer["id"], None) if included else []
-    return invoicing.make(
+    return invoice_drafts.make(
         sandbox,
         customer,
         [waiting_items.draft_of(item) for item in waiting],
@@ -69,7 +65,7 @@ def described(sandbox: Sandbox, customer: Object, params: Params) -> Object:
     if "metadata" in params:
         found["metadata"] = merge_metadata({}, params["metadata"])
     if "automatic_tax" in params:
-        found["automatic_tax"] = invoicing.automatic_tax(params)
+        found["automatic_tax"] = invoice_drafts.automatic_tax(params)
     if found.get("auto_advance"):
         found["automatically_finalizes_at"] = sandbox.now + int(invoicing.DRAFT_LASTS.total_seconds())
     return found
@@ -97,7 +93,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
 @accepts()
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     invoice = sandbox.get("invoice", identifier)
-    if invoice["status"] != "draft" or invoicing.subscription_of(invoice):
+    if invoice["status"] != "draft" or invoice_drafts.subscription_of(invoice):
         raise invalid("You can only delete one-off draft invoices.")
     sandbox.emit("invoice.deleted", invoice)
     sandbox.remove(invoice)
@@ -183,7 +179,7 @@ def list_all(sandbox: Sandbox, params: Params) -> Page:
     found = [
         each
         for each in reversed(sandbox.all("invoice", **equal))
-        if invoicing.subscription_of(each) == params["subscription"]
+        if invoice_drafts.subscription_of(each) == params["subscription"]
     ]
     return page(found, params, url="/v1/invoices")
 
@@ -204,7 +200,7 @@ added_line = nested(
 )
 
 
-@accepts(lines=Required(many(added_line)), invoice_metadata=metadata)
+@accepts(lines=Required(many(added_line)))
 def add_lines(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     """https://docs.stripe.com/api/invoices/add-lines"""
     invoice = sandbox.get("invoice", identifier)
@@ -215,168 +211,5 @@ def add_lines(sandbox: Sandbox, params: Params, identifier: str) -> Object:
         for given in params["lines"]:
             draft = draft_of(sandbox, given)
             item = waiting_items.make(sandbox, customer, draft, currency=invoice["currency"], invoice=invoice["id"])
-            invoicing.join(sandbox, invoice, waiting_items.draft_of(item))
+            invoice_drafts.join(sandbox, invoice, waiting_items.draft_of(item))
     return invoice
-
-
-def draft_of(sandbox: Sandbox, given: Params) -> Draft:
-    """An invoice item or line of a price, or of an amount."""
-    name = given.get("pricing", {}).get("price")
-    price = sandbox.get("price", name, param="pricing[price]") if name else None
-    if price is None and "amount" not in given:
-        raise invalid("You must specify either `pricing` or `amount`.", param="amount", code="parameter_missing")
-    if price and price["type"] != "one_time":
-        raise invalid("The price specified is set to `type=recurring` but this field only accepts one-time prices.")
-    quantity = given.get("quantity", 1)
-    period = given.get("period", {"start": sandbox.now, "end": sandbox.now})
-    product = sandbox.by_id[price["product"]]["name"] if price else ""
-    return Draft(
-        amount=price["unit_amount"] * quantity if price else given["amount"],
-        description=given.get("description") or product,
-        start=period["start"],
-        end=period["end"],
-        price=price["id"] if price else None,
-        quantity=quantity,
-        metadata=given.get("metadata", {}),
-    )
-
-
-@accepts(
-    amount=integer,
-    currency=currency,
-    customer=Required(text),
-    description=text,
-    invoice=text,
-    metadata=metadata,
-    period=nested(start=Required(integer), end=Required(integer)),
-    pricing=nested(price=text),
-    quantity=integer,
-    subscription=text,
-)
-def create_item(sandbox: Sandbox, params: Params) -> Object:
-    """https://docs.stripe.com/api/invoiceitems/create: on a draft invoice, or waiting for the next one."""
-    customer = sandbox.get("customer", params["customer"], param="customer")
-    draft = draft_of(sandbox, params)
-    price = sandbox.by_id.get(draft.price or "") or {}
-    code = params.get("currency") or price.get("currency") or customer["currency"] or "usd"
-    invoice = sandbox.get("invoice", params["invoice"], param="invoice") if "invoice" in params else None
-    if invoice and invoice["status"] != "draft":
-        raise invalid("This invoice is no longer editable.", param="invoice", code="invoice_not_editable")
-    item = waiting_items.make(sandbox, customer, draft, currency=code, invoice=invoice["id"] if invoice else None)
-    if invoice:
-        with sandbox.changing(invoice, "invoice.updated"):
-            invoicing.join(sandbox, invoice, waiting_items.draft_of(item))
-    return item
-
-
-@accepts()
-def retrieve_item(sandbox: Sandbox, params: Params, identifier: str) -> Object:
-    return sandbox.get("invoiceitem", identifier)
-
-
-@accepts()
-def delete_item(sandbox: Sandbox, params: Params, identifier: str) -> Object:
-    item = sandbox.get("invoiceitem", identifier)
-    if item["invoice"]:
-        raise invalid("Invoice items that are on an invoice are deleted with it.")
-    sandbox.remove(item)
-    sandbox.emit("invoiceitem.deleted", item)
-    return {"id": identifier, "object": "invoiceitem", "deleted": True}
-
-
-@accepts(PAGING, customer=text, invoice=text, pending=boolean)
-def list_waiting(sandbox: Sandbox, params: Params) -> Page:
-    equal = {name: params[name] for name in ("customer", "invoice") if name in params}
-    found = sandbox.all("invoiceitem", **equal)[::-1]
-    if "pending" in params:
-        found = [each for each in found if (each["invoice"] is None) is params["pending"]]
-    return page(found, params, url="/v1/invoiceitems")
-
-
-@accepts()
-def retrieve_payment(sandbox: Sandbox, params: Params, identifier: str) -> Object:
-    return sandbox.get("invoice_payment", identifier)
-
-
-@accepts(
-    PAGING,
-    invoice=text,
-    payment=nested(type=Required(one_of("payment_intent")), payment_intent=text),
-    status=one_of("canceled", "open", "paid"),
-)
-def list_payments(sandbox: Sandbox, params: Params) -> Page:
-    """https://docs.stripe.com/api/invoice-payment/list"""
-    equal = {name: params[name] for name in ("invoice", "status") if name in params}
-    found = sandbox.all("invoice_payment", **equal)[::-1]
-    if intent := params.get("payment", {}).get("payment_intent"):
-        found = [each for each in found if each["payment"]["payment_intent"] == intent]
-    return page(found, params, url="/v1/invoice_payments")
-
-
-subscription_details = nested(
-    billing_cycle_anchor=one_of("now", "unchanged"),
-    cancel_now=boolean,
-    items=many(subscriptions.item),
-    proration_behavior=one_of("always_invoice", "create_prorations", "none"),
-    proration_date=integer,
-    trial_end=either("now", integer),
-)
-
-
-@accepts(
-    customer=text,
-    preview_mode=one_of("next"),
-    subscription=text,
-    subscription_details=subscription_details,
-)
-def preview(sandbox: Sandbox, params: Params) -> Object:
-    """https://docs.stripe.com/api/invoices/create_preview: what would be invoiced next; nothing changes."""
-    with sandbox.rehearsal():
-        shown = render(sandbox, previewed(sandbox, params))
-    shown.update(id=f"upcoming_{shown['id']}", number=None, hosted_invoice_url=None, invoice_pdf=None)
-    for line in shown["lines"]["data"]:
-        line["invoice"] = None
-    return shown | {"object": "invoice", "_rendered": True}
-
-
-def previewed(sandbox: Sandbox, params: Params) -> Object:
-    details = params.get("subscription_details", {})
-    if "subscription" in params:
-        return preview_change(
-            sandbox, sandbox.get("subscription", params["subscription"], param="subscription"), details
-        )
-    if not details.get("items") or "customer" not in params:
-        raise invalid("You must pass a subscription, or a customer and subscription_details[items].")
-    return preview_start(sandbox, sandbox.get("customer", params["customer"], param="customer"), details)
-
-
-def preview_start(sandbox: Sandbox, customer: Object, details: Params) -> Object:
-    items = [subscriptions.item_of(sandbox, each, index) for index, each in enumerate(details["items"])]
-    terms = Terms(customer=customer, items=items, trial_end=subscriptions.trial_end_of(sandbox, details))
-    subscription = subscribing.make(sandbox, terms)
-    for each in items:
-        subscribing.make_item(sandbox, subscription, each)
-    return subscribing.first_invoice(sandbox, subscription)
-
-
-def preview_change(sandbox: Sandbox, subscription: Object, details: Params) -> Object:
-    """With `always_invoice` or a new anchor, the invoice of the change itself; else the next renewal with it."""
-    change = changing.plan(sandbox, subscription, details)
-    changing.apply(sandbox, subscription, change)
-    customer = sandbox.by_id[subscription["customer"]]
-    for draft in change.prorations:
-        waiting_items.make(sandbox, customer, draft, currency=subscription["currency"])
-    waiting = waiting_items.take(sandbox, subscription)
-    if details and changing.costs(change):
-        lines = [*waiting, *change.full_periods]
-        return subscribing.invoice_lines(sandbox, subscription, lines, reason="upcoming")
-    return preview_renewal(sandbox, subscription, waiting)
-
-
-def preview_renewal(sandbox: Sandbox, subscription: Object, waiting: list[Draft]) -> Object:
-    for item in subscribing.items_of(sandbox, subscription):
-        end = item["current_period_end"]
-        recurring = sandbox.by_id[item["price"]]["recurring"]
-        item.update(current_period_start=end, current_period_end=nth(end, recurring, 1))
-    subscription["trial_end"] = None
-    return subscribing.invoice_period(sandbox, subscription, reason="upcoming", drafts=waiting)

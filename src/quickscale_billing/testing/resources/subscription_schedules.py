@@ -8,7 +8,6 @@ from quickscale_billing.testing.listing import PAGING, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Params,
     Required,
-    boolean,
     either,
     integer,
     many,
@@ -69,7 +68,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
         if "metadata" in params:
             schedule["metadata"] = merge_metadata(schedule["metadata"], params["metadata"])
         if "phases" in params:
-            replace_phases(sandbox, schedule, params["phases"])
+            replace_phases(sandbox, schedule, params)
     return schedule
 
 
@@ -83,9 +82,9 @@ def running(sandbox: Sandbox, identifier: str, *, verb: str) -> Object:
     return schedule
 
 
-def replace_phases(sandbox: Sandbox, schedule: Object, given: list[Params]) -> None:
+def replace_phases(sandbox: Sandbox, schedule: Object, params: Params) -> None:
     """The first phase given must be the current one: it cannot begin at another time."""
-    current = schedule["current_phase"]
+    current, given = schedule["current_phase"], params["phases"]
     if not given or given[0].get("start_date") != current["start_date"]:
         message = "You can not modify the start date of the current phase."
         raise invalid(message, param="phases[0][start_date]")
@@ -95,7 +94,8 @@ def replace_phases(sandbox: Sandbox, schedule: Object, given: list[Params]) -> N
         start = phases[-1]["end_date"]
     schedule["phases"] = phases
     schedule["current_phase"] = {"start_date": current["start_date"], "end_date": phases[0]["end_date"]}
-    scheduling.enter(sandbox, sandbox.by_id[schedule["subscription"]], phases[0])
+    now = phases[0] | ({"proration_behavior": params["proration_behavior"]} if "proration_behavior" in params else {})
+    scheduling.enter(sandbox, sandbox.by_id[schedule["subscription"]], now)
 
 
 def phase_from(sandbox: Sandbox, schedule: Object, given: Params, start: int, index: int) -> Object:
@@ -126,12 +126,12 @@ def end_of(sandbox: Sandbox, given: Params, start: int, price: Object) -> int:
     return nth(start, {"interval_count": 1, **duration}, 1)
 
 
-@accepts(preserve_cancel_date=boolean)
+@accepts()
 def release(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return scheduling.release(sandbox, running(sandbox, identifier, verb="release"))
 
 
-@accepts(invoice_now=boolean, prorate=boolean)
+@accepts()
 def cancel(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return scheduling.cancel(sandbox, running(sandbox, identifier, verb="cancel"))
 
