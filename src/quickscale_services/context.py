@@ -60,8 +60,7 @@ class Context:
         Only a run in the background can be canceled: then this asks the database. In an event loop, where that
         is not possible, `await acheck()` does.
         """
-        if timezone.now() > self.deadline:
-            raise ServiceTimeout(_("There was no result in time; nothing was charged."), self.run)
+        self._require_time()
         if self.run.in_background and not _is_in_event_loop():
             self._require_under_way(is_under_way=background_records.is_under_way(self.run))
 
@@ -69,13 +68,18 @@ class Context:
         await sync_to_async(self.check)()
 
     def progress(self, fraction: float, note: Message = "") -> None:
-        """How far the work is, from 0 to 1, for those who look at the run. Raises `RunCanceled`."""
+        """How far the work is, from 0 to 1, for those who look at the run. Raises as `check` does."""
+        self._require_time()
         changes = {"progress": round(max(0.0, min(1.0, fraction)), 2), "progress_note": _storable(note)}
         if any(getattr(self.run, name) != value for name, value in changes.items()):
             self._require_under_way(is_under_way=background_records.note_progress(self.run, **changes))
 
     async def aprogress(self, fraction: float, note: Message = "") -> None:
         await sync_to_async(self.progress)(fraction, note)
+
+    def _require_time(self) -> None:
+        if timezone.now() > self.deadline:
+            raise ServiceTimeout(_("There was no result in time; nothing was charged."), self.run)
 
     def _require_under_way(self, *, is_under_way: bool) -> None:
         if not is_under_way:

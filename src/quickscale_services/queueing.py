@@ -168,6 +168,7 @@ def _carry_out(started: runner.Started) -> None:
     try:
         output, kept = runner.fit(started, call(started))
     except RunCanceled:
+        records.cancel(started.run)  # for a service that raises it by itself
         logger.info("Run %s of %s stopped: it was canceled.", started.run.pk, started.run.service)
     except BaseException as error:
         if not _try_again(started, error):

@@ -446,6 +446,18 @@ def test_a_running_run_that_is_canceled_stops_at_its_next_check(user, offer):
     assert_balance(user, 5)
 
 
+def test_a_service_may_cancel_its_own_run(user, offer):
+    fund(user, 5)
+    run = worked_off(offer(failing(RunCanceled("Nothing to do.")), retries=3).enqueue(user))
+    assert (run.status, held(user)) == ("canceled", 0)
+
+
+def test_progress_past_the_deadline_says_that_time_is_up(user, offer, clock):
+    fund(user, 5)
+    run = worked_off(offer(lambda context: (clock.shift(61), context.progress(0.5))).enqueue(user))
+    assert (run.status, run.error_code) == ("failed", "service_timeout")
+
+
 def test_what_never_checks_brings_its_result_for_nothing(user, offer):
     fund(user, 5)
     run = worked_off(offer(lambda context: context.run.cancel().status).enqueue(user))
