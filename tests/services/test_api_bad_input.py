@@ -6,6 +6,8 @@ import string
 import pytest
 from django.db import OperationalError, connection
 
+from quickscale_credits import ledger
+from quickscale_credits.models import CreditAccount
 from quickscale_credits.testing import assert_balance, fund
 from quickscale_services.models import ServiceRun
 
@@ -178,6 +180,17 @@ def test_a_database_that_is_down_is_unavailable(program):
         response = program.get("account")
     assert is_problem(response, 503, "unavailable")
     assert "server closed" not in response.json()["detail"]
+
+
+def test_an_account_that_is_damaged_is_unavailable_and_the_log_says_what_to_do(send, ada, caplog):
+    accounts = CreditAccount.objects.for_owner(ada)
+    ledger.spend(ada, 99, reason="test")
+    accounts.update(balance=5)
+    response = send(b'{"text": "one"}')
+    assert is_problem(response, 503, "unavailable")
+    assert "verify_ledger" in caplog.text
+    assert not ServiceRun.objects.exists()
+    accounts.update(balance=1)  # as it was, for the check after each test
 
 
 def broken_resolver(request):
