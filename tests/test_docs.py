@@ -48,8 +48,17 @@ def reader(client: Any, transactional_db: None) -> Iterator[dict[str, Any]]:
     registry.restore(known)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if [*document(page)]], ids=name_of)
+def sells(page: Path) -> bool:
+    """Such a page runs in `tests/billing`, under the settings of a host that sells."""
+    return any("quickscale_billing" in str(block.parsed) for block in document(page))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if [*document(page)] and not sells(page)], ids=name_of)
 def test_the_python_blocks_of_a_page_run(page, reader, settings):
+    run_page(page, reader, settings)
+
+
+def run_page(page: Path, reader: dict[str, Any], settings: Any) -> None:
     read = document(page)
     read.namespace.update(reader)
     for block in read:
@@ -70,7 +79,7 @@ def run_settings(block: Example, settings: Any) -> None:
     said, block.namespace = block.namespace, outside
     for app in said["INSTALLED_APPS"]:
         AppConfig.create(app)
-    for name in ("QUICKSCALE_CREDITS", "QUICKSCALE_SERVICES"):
+    for name in ("QUICKSCALE_BILLING", "QUICKSCALE_CREDITS", "QUICKSCALE_SERVICES"):
         if name in said:
             setattr(settings, name, said[name])
 
