@@ -92,7 +92,7 @@ def _stepped(given: AsyncGenerator[Any]) -> Generator[Any]:
 
 
 async def _stepped_in_thread(given: Generator[Any]) -> AsyncGenerator[Any]:
-    step = sync_to_async(next)
+    step: Any = sync_to_async(next)
     try:
         while (piece := await step(given, _END)) is not _END:
             yield piece

@@ -13,6 +13,7 @@ from quickscale_credits.ledger.session import Session
 from quickscale_services.models import ServiceRun
 
 _FIELDS: dict[str, Any] = {field.attname: field for field in ServiceRun._meta.concrete_fields}
+_ATTNAMES = {field.name: attname for attname, field in _FIELDS.items()}
 
 
 def insert_run(run: ServiceRun) -> None:
@@ -28,7 +29,7 @@ def insert_run(run: ServiceRun) -> None:
 def end_running(run: ServiceRun, changes: dict[str, Any]) -> bool:
     """`update(**changes)` of a run that is under way. False if it is not."""
     using = router.db_for_write(ServiceRun)
-    columns = {ServiceRun._meta.get_field(name).attname: value for name, value in changes.items()}
+    columns = {_ATTNAMES[name]: value for name, value in changes.items()}
     empty = frozenset(name for name, value in columns.items() if value is None)
     given = _plain({name: value for name, value in columns.items() if name not in empty})
     with Session(connections[using]) as db:
