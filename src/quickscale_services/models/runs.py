@@ -130,3 +130,6 @@ class RunInput(models.Model):
 
     run = models.OneToOneField(ServiceRun, on_delete=models.CASCADE, primary_key=True, related_name="queued_input")
     data = PayloadField()
+
+    def __str__(self) -> str:
+        return str(self.run_id)
