@@ -55,7 +55,7 @@ def settle(pk: int) -> bool:
     outcome = _outcome(item)
     # An event that has arrived meanwhile is looked at for itself.
     InboxItem.objects.filter(pk=pk, arrivals=item.arrivals).update(**outcome)
-    return outcome["state"] == InboxItem.State.SETTLED
+    return bool(outcome["state"] == InboxItem.State.SETTLED)
 
 
 def sweep_each() -> Iterator[bool]:
@@ -85,4 +85,4 @@ def _outcome(item: InboxItem) -> dict[str, Any]:
 
 
 def _wait(attempts: int) -> timedelta:
-    return min(LONGEST_WAIT, timedelta(minutes=1) * 2 ** min(attempts, 20))
+    return min(LONGEST_WAIT, timedelta(minutes=1) * (1 << min(attempts, 20)))

@@ -46,7 +46,7 @@ def _settle_line(
         stripe_id=state.id,
         credit_type=CreditType.PAY_AS_YOU_GO,
     )
-    if fact is not None:
+    if fact is not None and fact.entry is not None:
         Purchase.objects.create(
             account=account,
             pack=pack,
@@ -67,9 +67,8 @@ def _settle_line(
 
 
 def _pack(line: SessionLine, checkout: CheckoutSession | None) -> CreditPack:
-    if checkout is not None and checkout.pack is not None and checkout.stripe_price_id == line.price_id:
-        return checkout.pack
-    pack = CreditPack.objects.filter(stripe_price_id=line.price_id).first()
+    sold: CreditPack | None = checkout.pack if checkout and checkout.stripe_price_id == line.price_id else None
+    pack = sold or CreditPack.objects.filter(stripe_price_id=line.price_id).first()
     if pack is None:
         raise Unsettled(
             f"Stripe's price {line.price_id} is of no pack here: name it in the catalog, then settle again."

@@ -96,4 +96,4 @@ class Fact(models.Model):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)

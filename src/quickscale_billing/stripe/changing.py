@@ -49,9 +49,11 @@ def change_at(subscription_id: str, price_id: str, interval: str, at: datetime) 
     with asking_stripe():
         schedules = stripe_client().v1.subscription_schedules
         schedule = plain(schedules.create({"from_subscription": subscription_id}))
+        phase = schedule["phases"][0]
+        following = {"items": [{"price": price_id, "quantity": 1}], "duration": {"interval": interval}}
         phases: Any = [
-            _as_sent(schedule["phases"][0]) | {"end_date": int(at.timestamp())},
-            {"items": [{"price": price_id, "quantity": 1}], "duration": {"interval": interval}} | _NO_PRORATION,
+            _as_sent(phase) | {"end_date": int(at.timestamp())},
+            following | _discounts(phase) | _NO_PRORATION,
         ]
         schedules.update(schedule["id"], {"end_behavior": "release", "phases": phases} | _NO_PRORATION)
 
@@ -84,4 +86,10 @@ def _as_sent(phase: Mapping[str, Any]) -> dict[str, Any]:
     """A phase as Stripe wants it back: what it says of the phase at hand, with ids for what it shows whole."""
     items = [{"price": item["price"], "quantity": item.get("quantity", 1)} for item in phase["items"]]
     kept = {name: phase[name] for name in ("start_date", "trial_end") if phase.get(name)}
-    return kept | {"items": items} | _NO_PRORATION
+    return {**kept, "items": items, **_discounts(phase), **_NO_PRORATION}
+
+
+def _discounts(phase: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not sent again would be lost."""
+    found = [{name: each for name, each in discount.items() if each} for discount in phase.get("discounts") or []]
+    return {"discounts": found} if found else {}

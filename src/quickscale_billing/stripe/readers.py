@@ -164,7 +164,7 @@ def subscription_of(invoice: Json) -> str | None:
 def _session_line(found: Json) -> SessionLine:
     return SessionLine(
         id=found["id"],
-        price_id=str(_id(found.get("price"))),
+        price_id=_id(found.get("price")) or "",
         quantity=found.get("quantity") or 1,
         subtotal=found["amount_subtotal"],
         total=found["amount_total"],
@@ -217,12 +217,14 @@ def _first_price(items: list[Json] | None) -> str | None:
 def _open_invoice_url(invoice: Any) -> str:
     if not isinstance(invoice, Mapping) or invoice.get("status") != "open":
         return ""
-    return invoice.get("hosted_invoice_url") or ""
+    return str(invoice.get("hosted_invoice_url") or "")
 
 
 def _id(found: Any) -> str | None:
     """Of what is either an id or the object itself, as Stripe's expandable members are."""
-    return found["id"] if isinstance(found, Mapping) else found
+    if isinstance(found, Mapping):
+        found = found["id"]
+    return None if found is None else str(found)
 
 
 def _time(seconds: int | None) -> datetime | None:

@@ -119,8 +119,8 @@ def resume(request: HttpRequest, owner: Model) -> HttpResponseBase:
 
 def _last(owner: Model) -> PlanSubscription | None:
     """One that waits for its first payment, or that has ended."""
-    account = CreditAccount.objects.for_owner(owner).first()
-    return account and account.subscriptions.select_related("price__plan").first()
+    accounts = CreditAccount.objects.for_owner(owner)
+    return PlanSubscription.objects.filter(account__in=accounts).select_related("price__plan").first()
 
 
 def _prices(subscription: PlanSubscription) -> list[PlanPrice]:
