@@ -1,8 +1,9 @@
-"""Stripe's test cards and what each of them does. https://docs.stripe.com/testing"""
+"""Stripe's test cards and bank accounts, and what each of them does. https://docs.stripe.com/testing"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 
@@ -25,6 +26,12 @@ class Card:
     authentication: Authentication = Authentication.NONE
     dispute: str | None = None
     tokens: tuple[str, ...] = ()
+    # Of a bank account, how long its debit is on the way: the payment is `processing` meanwhile.
+    clears_after: timedelta | None = None
+
+    @property
+    def kind(self) -> str:
+        return "sepa_debit" if self.clears_after else "card"
 
     @property
     def last4(self) -> str:
@@ -80,9 +87,21 @@ CARDS = (
     Card("4000000000001976", dispute="inquiry", tokens=("pm_card_createDisputeInquiry",)),
 )
 
+# https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test-your-integration: some take "at least three
+# minutes"; how long the others take is our reading.
+SOON, LATER = timedelta(minutes=1), timedelta(minutes=3)
+ACCOUNTS = (
+    Card("DE89370400440532013000", brand="sepa_debit", country="DE", clears_after=SOON),
+    Card("DE08370400440532013003", brand="sepa_debit", country="DE", clears_after=LATER),
+    Card("DE62370400440532013001", brand="sepa_debit", country="DE", clears_after=SOON, decline="debit_not_authorized"),
+    Card(
+        "DE78370400440532013004", brand="sepa_debit", country="DE", clears_after=LATER, decline="debit_not_authorized"
+    ),
+)
+
 VISA = "4242424242424242"
 
-BY_NUMBER = {card.number: card for card in CARDS}
+BY_NUMBER = {card.number: card for card in CARDS + ACCOUNTS}
 BY_TOKEN = {token: card for card in CARDS for token in card.tokens}
 
 GENERIC = Decline("card_declined", "Your card was declined.", "generic_decline")
@@ -93,6 +112,9 @@ DECLINES = {
     "stolen_card": Decline("card_declined", "Your card was declined.", "stolen_card"),
     "expired_card": Decline("expired_card", "Your card has expired.", "expired_card"),
     "incorrect_cvc": Decline("incorrect_cvc", "Your card's security code is incorrect.", "incorrect_cvc"),
+    "debit_not_authorized": Decline(
+        "payment_method_provider_decline", "The bank did not authorize the debit.", "debit_not_authorized"
+    ),
     "processing_error": Decline(
         "processing_error",
         "An error occurred while processing your card. Try again in a little bit.",

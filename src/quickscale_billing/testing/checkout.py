@@ -8,6 +8,7 @@ from functools import partial
 
 from quickscale_billing.testing import cards, discounts, invoice_drafts, invoicing, saving, subscribing, waiting_items
 from quickscale_billing.testing.amounts import amounts_of, spread_discount
+from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.payments import Presence, attempt, make_intent
 from quickscale_billing.testing.resources import attaching, customers
@@ -58,6 +59,8 @@ def has_trial(session: Object) -> bool:
 def pay(sandbox: Sandbox, session: Object, method: Object | None, payer: Payer) -> Object:
     """One press of the page's button; the session's status and its intent's say how it went."""
     session["_payer"] = payer
+    if method and method["type"] not in session["payment_method_types"]:
+        raise invalid(f"This session does not take {method['type']}.", param="payment_method_types")
     customer = customer_of(sandbox, session)
     if session["mode"] == "setup" or (session["amount_total"] == 0 and method):
         return save_first(sandbox, session, customer, method)
@@ -137,6 +140,21 @@ def on_payment(sandbox: Sandbox, intent: Object) -> None:
     session = sandbox.by_id.get(intent.get("_session") or "")
     if session and session["status"] == "open":
         finish(sandbox, session, intent)
+    elif session and session["payment_status"] == "unpaid":
+        session["payment_status"] = "paid"
+        sandbox.emit("checkout.session.async_payment_succeeded", session)
+
+
+def on_debit(sandbox: Sandbox, intent: Object) -> None:
+    """https://docs.stripe.com/checkout/fulfillment#delayed-notification: complete, but not paid yet."""
+    if session := sandbox.by_id.get(intent.get("_session") or ""):
+        complete(sandbox, session, payment_status="unpaid")
+
+
+def on_failure(sandbox: Sandbox, intent: Object) -> None:
+    session = sandbox.by_id.get(intent.get("_session") or "")
+    if session and session["status"] == "complete":
+        sandbox.emit("checkout.session.async_payment_failed", session)
 
 
 def finish(sandbox: Sandbox, session: Object, intent: Object | None) -> Object:

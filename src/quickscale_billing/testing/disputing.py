@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from quickscale_billing.testing.charging import book
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.payments import book
 from quickscale_billing.testing.resources import attaching
 from quickscale_billing.testing.sandbox import Object, Sandbox
 

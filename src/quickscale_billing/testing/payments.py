@@ -5,19 +5,17 @@ https://docs.stripe.com/payments/paymentintents/lifecycle
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterable
+from datetime import timedelta
 from enum import Enum
+from functools import partial
 from typing import Any
 
-from quickscale_billing.testing import cards
-from quickscale_billing.testing.amounts import rounded
-from quickscale_billing.testing.cards import Authentication, Card
+from quickscale_billing.testing.cards import Authentication
+from quickscale_billing.testing.charging import make_charge, reason_of, receive, refuse
 from quickscale_billing.testing.ids import token
 from quickscale_billing.testing.resources import attaching
-from quickscale_billing.testing.sandbox import Object, Sandbox
-
-# Stripe's price list differs by country and contract: this is the one for cards in the US, so our reading.
-FEE_PERCENT, FEE_FIXED = Decimal("2.9"), 30
+from quickscale_billing.testing.sandbox import Due, Object, Sandbox
 
 
 class Presence(Enum):
@@ -84,7 +82,9 @@ def attempt(sandbox: Sandbox, intent: Object, presence: Presence) -> Object:
         if presence is Presence.OFF_SESSION:
             return fail(sandbox, intent, "authentication_required")
         return challenge(sandbox, intent)
-    return fail(sandbox, intent, code) if code else succeed(sandbox, intent)
+    if attaching.card_of(method).clears_after:
+        return send_debit(sandbox, intent, method, code)
+    return fail(sandbox, intent, code) if code else succeed(sandbox, intent, make_charge(sandbox, intent))
 
 
 def decline_of(sandbox: Sandbox, intent: Object, method: Object) -> str | None:
@@ -115,7 +115,10 @@ def challenge(sandbox: Sandbox, intent: Object) -> Object:
 
 def fail(sandbox: Sandbox, intent: Object, code: str) -> Object:
     """Back to `requires_payment_method`, with the failed charge and the error kept."""
-    charge = make_charge(sandbox, intent, failure=code)
+    return fail_charge(sandbox, intent, make_charge(sandbox, intent, failure=code), code)
+
+
+def fail_charge(sandbox: Sandbox, intent: Object, charge: Object, code: str) -> Object:
     error = error_object(sandbox, intent, charge, code)
     intent.update(
         status="requires_payment_method", last_payment_error=error, latest_charge=charge["id"], next_action=None
@@ -143,13 +146,6 @@ def public_method(method: Object) -> Object:
     return {name: value for name, value in method.items() if not name.startswith("_")}
 
 
-def reason_of(code: str) -> cards.Decline:
-    if code == "authentication_required":
-        message = "Your card was declined. This transaction requires authentication."
-        return cards.Decline("authentication_required", message, "authentication_required")
-    return cards.DECLINES.get(code, cards.GENERIC)
-
-
 def fail_authentication(sandbox: Sandbox, intent: Object) -> Object:
     """The customer did not pass the challenge: no charge is made."""
     message = (
@@ -163,8 +159,32 @@ def fail_authentication(sandbox: Sandbox, intent: Object) -> Object:
     return intent
 
 
-def succeed(sandbox: Sandbox, intent: Object) -> Object:
-    charge = make_charge(sandbox, intent)
+def send_debit(sandbox: Sandbox, intent: Object, method: Object, code: str | None) -> Object:
+    """https://docs.stripe.com/payments/sepa-debit: whether the money comes is known later."""
+    charge = make_charge(sandbox, intent, pending=True)
+    clears = sandbox.now + int((attaching.card_of(method).clears_after or timedelta()).total_seconds())
+    intent.update(status="processing", latest_charge=charge["id"], last_payment_error=None)
+    intent.update(_clears_at=clears, _comes_back=code)
+    sandbox.emit("charge.pending", charge)
+    sandbox.emit("payment_intent.processing", intent)
+    return intent
+
+
+def clear_debit(sandbox: Sandbox, intent: Object) -> Object:
+    charge, code = sandbox.by_id[intent["latest_charge"]], intent["_comes_back"]
+    if code:
+        refuse(charge, code)
+        return fail_charge(sandbox, intent, charge, code)
+    receive(sandbox, charge)
+    return succeed(sandbox, intent, charge)
+
+
+def agenda(sandbox: Sandbox) -> Iterable[Due]:
+    on_the_way = filter(sandbox.is_on_clock, sandbox.all("payment_intent", status="processing"))
+    return [(each["_clears_at"], partial(clear_debit, sandbox, each)) for each in on_the_way]
+
+
+def succeed(sandbox: Sandbox, intent: Object, charge: Object) -> Object:
     method = sandbox.by_id[intent["payment_method"]]
     intent.update(
         status="succeeded",
@@ -187,106 +207,3 @@ def save_method(sandbox: Sandbox, intent: Object, method: Object) -> None:
         method["_set_up"] = True
     if intent["setup_future_usage"] and customer and method["customer"] is None:
         attaching.bind(sandbox, method, customer)
-
-
-def make_charge(sandbox: Sandbox, intent: Object, *, failure: str | None = None) -> Object:
-    method = sandbox.by_id[intent["payment_method"]]
-    card, reason = attaching.card_of(method), reason_of(failure) if failure else None
-    charge = sandbox.create(
-        "charge",
-        "ch",
-        amount=intent["amount"],
-        amount_captured=0 if failure else intent["amount"],
-        amount_refunded=0,
-        application=None,
-        application_fee=None,
-        application_fee_amount=None,
-        balance_transaction=None,
-        billing_details=method["billing_details"],
-        calculated_statement_descriptor="SIMULATED",
-        captured=not failure,
-        currency=intent["currency"],
-        customer=intent["customer"],
-        description=intent["description"],
-        disputed=False,
-        failure_balance_transaction=None,
-        failure_code=reason and reason.code,
-        failure_message=reason and reason.message,
-        fraud_details={},
-        metadata=dict(intent["metadata"]),
-        on_behalf_of=None,
-        outcome=outcome(reason),
-        paid=not failure,
-        payment_intent=intent["id"],
-        payment_method=method["id"],
-        payment_method_details={"type": "card", "card": charged_card(method, card)},
-        receipt_email=intent["receipt_email"],
-        receipt_number=None,
-        receipt_url=None,
-        refunded=False,
-        review=None,
-        shipping=None,
-        source_transfer=None,
-        statement_descriptor=None,
-        statement_descriptor_suffix=None,
-        status="failed" if failure else "succeeded",
-        transfer_data=None,
-        transfer_group=None,
-    )
-    if not failure:
-        charge["receipt_url"] = f"{sandbox.address}/receipt/{charge['id']}"
-        charge["balance_transaction"] = book(sandbox, charge, charge["amount"], kind="charge", fee=fee_of(charge))["id"]
-    return charge
-
-
-def charged_card(method: Object, card: Card) -> Object:
-    kept = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status")
-    return {name: method["card"][name] for name in kept} | {
-        "amount_authorized": None,
-        "checks": method["card"]["checks"],
-        "installments": None,
-        "mandate": None,
-        "network": card.brand,
-        "three_d_secure": None,
-        "wallet": None,
-    }
-
-
-def outcome(reason: cards.Decline | None) -> Object:
-    return {
-        "advice_code": "try_again_later" if reason else None,
-        "network_advice_code": None,
-        "network_decline_code": None,
-        "network_status": "declined_by_network" if reason else "approved_by_network",
-        "reason": reason and reason.decline_code,
-        "risk_level": "normal",
-        "risk_score": 5,
-        "seller_message": "The bank did not return any further details." if reason else "Payment complete.",
-        "type": "issuer_declined" if reason else "authorized",
-    }
-
-
-def fee_of(charge: Object) -> int:
-    return rounded(Decimal(charge["amount"]) * FEE_PERCENT / 100) + FEE_FIXED
-
-
-def book(sandbox: Sandbox, source: Object, amount: int, *, kind: str, fee: int = 0) -> Object:
-    """A line of our balance at Stripe. https://docs.stripe.com/api/balance_transactions"""
-    shown = {"amount": fee, "application": None, "currency": source["currency"], "type": "stripe_fee"}
-    return sandbox.create(
-        "balance_transaction",
-        "txn",
-        amount=amount,
-        available_on=sandbox.now,
-        balance_type="payments",
-        currency=source["currency"],
-        description=source.get("description"),
-        exchange_rate=None,
-        fee=fee,
-        fee_details=[{**shown, "description": "Stripe processing fees"}] if fee else [],
-        net=amount - fee,
-        reporting_category={"adjustment": "dispute"}.get(kind, kind),
-        source=source["id"],
-        status="available",
-        type=kind,
-    )

@@ -29,7 +29,7 @@ def price(client: Any) -> Callable[..., Any]:
         product = client.products.create({"name": f"Product at {amount}"})
         recurring = {"recurring": {"interval": interval}} if interval else {}
         return client.prices.create(
-            {"product": product.id, "currency": "usd", "unit_amount": amount, **recurring, **more}
+            {"currency": "usd", "product": product.id, "unit_amount": amount, **recurring, **more}
         )
 
     return make

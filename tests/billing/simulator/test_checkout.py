@@ -151,3 +151,34 @@ def test_the_next_payment_can_be_made_to_fail(session: Any, stripe_simulator: St
     with pytest.raises(StripeError, match="insufficient funds"):
         stripe_simulator.pay(session)
     assert stripe_simulator.pay(session)["payment_status"] == "paid"
+
+
+class TestBankDebits:
+    """https://docs.stripe.com/checkout/fulfillment#delayed-notification"""
+
+    @pytest.fixture
+    def debited(self, client: Any, price: Callable[..., Any]) -> Any:
+        return open_session(client, price(4900, currency="eur").id, payment_method_types=["card", "sepa_debit"])
+
+    def test_the_session_is_complete_before_it_is_paid(
+        self, debited: Any, client: Any, events: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        done = stripe_simulator.pay(debited, card="DE89370400440532013000")
+        assert (done["status"], done["payment_status"]) == ("complete", "unpaid")
+        assert client.payment_intents.retrieve(done["payment_intent"]).status == "processing"
+        stripe_simulator.clock.advance(timedelta(minutes=1))
+        assert client.checkout.sessions.retrieve(debited.id).payment_status == "paid"
+        assert events()[-1] == "checkout.session.async_payment_succeeded"
+
+    def test_or_it_is_never_paid(
+        self, debited: Any, client: Any, events: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        done = stripe_simulator.pay(debited, card="DE78370400440532013004")
+        stripe_simulator.clock.advance(timedelta(minutes=3))
+        assert client.checkout.sessions.retrieve(debited.id).payment_status == "unpaid"
+        assert client.charges.list({"payment_intent": done["payment_intent"]}).data[0].status == "failed"
+        assert events()[-1] == "checkout.session.async_payment_failed"
+
+    def test_a_session_takes_what_it_says(self, session: Any, stripe_simulator: StripeSimulator) -> None:
+        with pytest.raises(StripeError, match="does not take sepa_debit"):
+            stripe_simulator.pay(session, card="DE89370400440532013000")

@@ -25,21 +25,35 @@ def method(sandbox: Sandbox, identifier: str, *, param: str = "payment_method") 
 def make_card(
     sandbox: Sandbox, card: Card, *, billing_details: Object | None = None, expiry: tuple[int, int] | None = None
 ) -> Object:
+    """A payment method of the card, or of the bank account."""
     year = 1970 + sandbox.now // SECONDS_PER_YEAR + YEARS_VALID
-    month, year = expiry or (EXPIRY_MONTH, year)
-    return sandbox.create(
+    details = account_details(card) if card.clears_after else card_details(card, *(expiry or (EXPIRY_MONTH, year)))
+    made = sandbox.create(
         "payment_method",
         "pm",
         allow_redisplay="unspecified",
         billing_details=full_billing_details(billing_details or {}),
-        card=card_details(card, month, year),
         customer=None,
         customer_account=None,
         metadata={},
-        type="card",
+        type=card.kind,
         _number=card.number,
         _set_up=False,
     )
+    made[card.kind] = details
+    return made
+
+
+def account_details(account: Card) -> Object:
+    """The bank code of a German IBAN is its places five to twelve."""
+    return {
+        "bank_code": account.number[4:12],
+        "branch_code": "",
+        "country": account.country,
+        "fingerprint": token(f"fingerprint:{account.number}", 16),
+        "generated_from": {"charge": None, "setup_attempt": None},
+        "last4": account.last4,
+    }
 
 
 def card_details(card: Card, month: int, year: int) -> Object:

@@ -70,7 +70,7 @@ ECHOED: Fields = {
         receipt_email=text,
         setup_future_usage=one_of("off_session", "on_session"),
     ),
-    payment_method_types=many(text),
+    payment_method_types=many(one_of("card", "sepa_debit")),
     saved_payment_method_options=nested(payment_method_save=one_of("enabled", "disabled")),
     setup_intent_data=nested(description=text, metadata=metadata),
     subscription_data=nested(
@@ -93,6 +93,7 @@ def create(sandbox: Sandbox, params: Params) -> Object:
     session["url"] = f"{sandbox.address}/c/pay/{session['id']}"
     for given in params.get("line_items", []):
         make_line(sandbox, session, given)
+    check_debit(session)
     if session["mode"] != "setup":
         checkout.compute(sandbox, session)
     return session
@@ -120,6 +121,14 @@ def check(sandbox: Sandbox, params: Params) -> None:
         raise invalid("You may only specify one of these parameters: allow_promotion_codes, discounts.")
     check_data(params)
     check_expiry(sandbox, params)
+
+
+def check_debit(session: Object) -> None:
+    if "sepa_debit" not in session["payment_method_types"]:
+        return
+    if session["mode"] != "payment" or session["currency"] != "eur" or session["invoice_creation"]["enabled"]:
+        message = "The simulator plays sepa_debit in `payment` mode, in EUR, without an invoice."
+        raise invalid(message, param="payment_method_types")
 
 
 def check_data(params: Params) -> None:

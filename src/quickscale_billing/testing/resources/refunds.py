@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from quickscale_billing.testing.charging import book
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.listing import PAGING, Page, newest_first
 from quickscale_billing.testing.parameters import Params, merge_metadata, metadata, one_of, positive, text
-from quickscale_billing.testing.payments import book
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
