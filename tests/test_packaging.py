@@ -16,7 +16,7 @@ from tests.parts import ROOT
 pytestmark = pytest.mark.once
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-APPS = ["quickscale_credits", "quickscale_services"]
+APPS = ["quickscale_billing", "quickscale_credits", "quickscale_services"]
 
 SETTINGS = """
 from pathlib import Path
@@ -81,6 +81,41 @@ call_command("migrate", verbosity=0)
 ada = User.objects.create_user("ada")
 ledger.grant(ada, 100)
 print(registry["shout"].run(ada, text="hello").output.text, ledger.balance(ada).total)
+"""
+
+
+BILLING_SETTINGS = """
+ROOT_URLCONF = "settings"
+urlpatterns = []
+ALLOWED_HOSTS = ["shop.example"]
+MIGRATION_MODULES = {"djstripe": "quickscale_billing.testing.djstripe_tables"}
+STRIPE_API_VERSION = "2026-05-27.dahlia"
+STRIPE_TEST_SECRET_KEY = "sk_test_" + 24 * "x"
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+QUICKSCALE_BILLING = {"SUCCESS_URL": "/thanks/", "CANCEL_URL": "/prices/"}
+"""
+
+BILLING_WITHOUT_SERVICES = """
+from importlib.util import find_spec
+import django
+django.setup()
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from quickscale_billing import checkout
+from quickscale_billing.models import CreditPack
+from quickscale_billing.testing import StripeSimulator
+from quickscale_credits import ledger
+call_command("check", fail_level="ERROR")
+call_command("migrate", verbosity=0)
+ada = User.objects.create_user("ada")
+CreditPack.objects.create(slug="pack", name="1000 credits", credits=1000, amount=4900, currency="usd")
+with StripeSimulator() as simulator:
+    settings.STRIPE_API_HOST = simulator.address
+    session = checkout.start(ada, "pack")
+    simulator.pay(session)
+    checkout.settle(ada, session.stripe_id)
+print(ledger.balance(ada).total, find_spec("pydantic"))
 """
 
 
@@ -163,6 +198,15 @@ def test_services_work_with_their_extra_and_without_billing(wheel, tmp_path):
     (tmp_path / "shop" / "services.py").write_text(SHOP)
     said = run(python, "-W", "error", "-c", SERVICES_WITHOUT_BILLING, cwd=tmp_path)
     assert said.split()[-2:] == ["HELLO", "98"]
+
+
+@pytest.mark.installs
+def test_billing_works_with_its_extra_and_without_services(wheel, tmp_path):
+    python = install(wheel, tmp_path, extras="[billing]")
+    apps = '"quickscale_credits", "djstripe", "quickscale_billing"'
+    (tmp_path / "settings.py").write_text(SETTINGS.format(apps=apps) + BILLING_SETTINGS)
+    said = run(python, "-c", BILLING_WITHOUT_SERVICES, cwd=tmp_path)
+    assert said.split()[-2:] == ["1000", "None"]
 
 
 def install(wheel: Path, folder: Path, extras: str = "") -> Path:
