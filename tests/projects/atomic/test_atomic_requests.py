@@ -1,5 +1,7 @@
 """Each request of this host is a transaction, in which credits take part."""
 
+from decimal import Decimal
+
 import pytest
 
 from quickscale_credits import ledger
@@ -36,3 +38,9 @@ def test_work_inside_the_requests_transaction_is_refused_with_the_reason(client,
     with pytest.raises(RuntimeError, match="transaction"):
         client.get("/work-while-spending/")
     assert ledger.balance(user).available == 100
+
+
+def test_a_service_streams_for_all_that_a_request_is_a_transaction(client, user):
+    page = client.post("/services/sentence-review/", {"text": "Cats sleep."}, headers={"Accept": "text/event-stream"})
+    assert page.getvalue().count(b"data: ") == 2
+    assert ledger.balance(user).total == Decimal("99.9")
