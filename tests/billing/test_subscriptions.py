@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import override_settings
 
 from quickscale_billing import checkout, subscriptions
 from quickscale_billing.exceptions import AlreadySubscribed, NoSubscription, PaymentActionRequired
-from quickscale_billing.models import Plan, PlanSubscription
+from quickscale_billing.models import Plan, PlanSubscription, Purchase
 from quickscale_billing.plan_changes import ChangeKind
+from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance
 from tests.billing.selling import at
@@ -18,7 +20,6 @@ from tests.billing.webhooks import connect
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DECLINED = "4000000000000341"
-NEEDS_AUTHENTICATION = "4000002760003184"
 
 
 @pytest.fixture
@@ -214,3 +215,68 @@ def test_a_second_subscription_is_refused_at_the_checkout(calendar: Calendar, bu
     subscribe(calendar, buyer, "basic")
     with pytest.raises(AlreadySubscribed):
         checkout.start(buyer, "pro")
+
+
+def test_a_renewal_that_is_never_paid_gives_nothing(calendar: Calendar, buyer: Any) -> None:
+    calendar.simulator.pay(checkout.start(buyer, "studio"), card=DECLINED)
+    calendar.shift(7 * DAY + 2 * HOUR)
+    assert subscriptions.current(buyer).status == "past_due"
+    assert not subscriptions.is_active(buyer)
+    calendar.shift(40 * DAY)
+    assert not subscriptions.is_active(buyer)
+    assert_balance(buyer, 0)
+
+
+def test_a_payment_that_was_late_is_made_up_for_when_its_invoice_is_paid_by_hand(
+    calendar: Calendar, buyer: Any
+) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.simulator.decline_next(subscription.stripe_customer_id)
+    calendar.move_to(at("2026-02-15T14:00"))
+    late = PlanSubscription.objects.get()
+    assert late.invoice_url
+    invoices = stripe_client().v1.invoices.list({"subscription": late.stripe_id, "status": "open"})
+    stripe_client().v1.invoices.pay(invoices.data[0].id)
+    calendar.simulator.webhooks.deliver()
+    assert subscriptions.current(buyer).invoice_url == ""
+    assert_balance(buyer, 500)
+
+
+def test_the_difference_that_waits_is_given_when_it_is_paid(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.simulator.decline_next(subscription.stripe_customer_id)
+    with pytest.raises(PaymentActionRequired):
+        subscriptions.change_plan(buyer, "pro")
+    [invoice] = stripe_client().v1.invoices.list({"subscription": subscription.stripe_id, "status": "open"}).data
+    stripe_client().v1.invoices.pay(invoice.id)
+    calendar.simulator.webhooks.deliver()
+    assert subscriptions.current(buyer).plan.slug == "pro"
+    assert ledger.balance(buyer).by_type["subscription"] == 10_000
+
+
+def test_an_upgrade_that_is_not_paid_in_time_comes_to_nothing(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.simulator.decline_next(subscription.stripe_customer_id)
+    with pytest.raises(PaymentActionRequired):
+        subscriptions.change_plan(buyer, "pro")
+    calendar.shift(DAY)
+    subscription = subscriptions.current(buyer)
+    assert (subscription.plan.slug, subscription.pending_price) == ("basic", None)
+    assert_balance(buyer, 500)
+
+
+def test_the_signup_bonus_waits_for_the_first_payment_after_a_free_month(calendar: Calendar, buyer: Any) -> None:
+    coupon = stripe_client().v1.coupons.create({"percent_off": 100, "duration": "once"})
+    with override_settings(QUICKSCALE_BILLING={"CHECKOUT": {"discounts": [{"coupon": coupon.id}]}}):
+        subscribe(calendar, buyer, "pro")
+    assert_balance(buyer, 10_000)
+    calendar.move_to(at("2026-02-15T14:00"))
+    assert_balance(buyer, 11_000)
+
+
+def test_a_pack_that_a_discount_covers_wholly_is_given(calendar: Calendar, buyer: Any) -> None:
+    coupon = stripe_client().v1.coupons.create({"percent_off": 100, "duration": "once"})
+    with override_settings(QUICKSCALE_BILLING={"CHECKOUT": {"discounts": [{"coupon": coupon.id}]}}):
+        calendar.simulator.pay(checkout.start(buyer, "large"))
+    assert_balance(buyer, 1_050)
+    assert Purchase.objects.get().amount == 0

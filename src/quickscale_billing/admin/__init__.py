@@ -1,5 +1,6 @@
 """What staff sees and does."""
 
 from quickscale_billing.admin.catalog import PackAdmin, PlanAdmin
+from quickscale_billing.admin.settling import FactAdmin, InboxAdmin, PurchaseAdmin, SubscriptionAdmin
 
-__all__ = ["PackAdmin", "PlanAdmin"]
+__all__ = ["FactAdmin", "InboxAdmin", "PackAdmin", "PlanAdmin", "PurchaseAdmin", "SubscriptionAdmin"]

@@ -19,7 +19,7 @@ from djstripe.models import Event, WebhookEventTrigger
 from djstripe.signals import WEBHOOK_SIGNALS, webhook_post_validate
 
 from quickscale_billing import inbox
-from quickscale_billing.models import InboxItem
+from quickscale_billing.models import Customer, InboxItem
 from quickscale_billing.stripe.client import is_live
 
 MOST_BYTES: Final = 256 * 1024
@@ -97,8 +97,13 @@ def refuse(sender: type[WebhookEventTrigger], instance: WebhookEventTrigger, **k
     """What dj-stripe believes and we do not: the other mode, a secret that the sender chose, nothing checked at all."""
     method = instance.webhook_endpoint.djstripe_validation_method
     is_checked = method == WebhookEndpointValidation.verify_signature and not instance.has_own_secret
-    if not is_checked or instance.json_body.get("livemode") is not is_live():
+    if not (is_checked and _is_of_our_mode(instance.json_body.get("livemode"))):
         instance.valid = False
+
+
+def _is_of_our_mode(livemode: object) -> bool:
+    """That of the settings, and of the customers that this database has: it holds one mode only."""
+    return livemode is is_live() and not Customer.objects.exclude(livemode=is_live()).exists()
 
 
 def _may_be_an_event(body: str) -> bool:

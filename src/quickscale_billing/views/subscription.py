@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Min, Model, Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -43,7 +44,7 @@ def told_in_words(view: OwnersView) -> OwnersView:
         try:
             return view(request, owner, *args, **kwargs)
         except PaymentActionRequired as error:
-            return HttpResponseRedirect(error.url, status=303)
+            return HttpResponseRedirect(error.url or reverse(PAGE), status=303)
         except StripeUnavailable:
             response = render(request, "quickscale_billing/try_again.html", status=503)
             response.headers["Retry-After"] = "5"
