@@ -38,7 +38,9 @@ def _row(account: CreditAccount, owner: models.Model | CreditAccount) -> Custome
     person: Any = account.owner if isinstance(owner, CreditAccount) else owner
     try:
         with transaction.atomic():
-            return account.customers.create(email=getattr(person, "email", "") or "", livemode=is_live())
+            return Customer.objects.create(
+                account=account, email=getattr(person, "email", "") or "", livemode=is_live()
+            )
     except IntegrityError:
         return account.customers.get(is_current=True)
 
