@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,7 +9,8 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from quickscale_billing import checks  # noqa: F401
+        from quickscale_billing import checks, migrating  # noqa: F401
         from quickscale_billing.stripe import webhooks
 
         webhooks.connect()
+        pre_migrate.connect(migrating.say_why_it_takes_long, sender=self)

@@ -31,7 +31,8 @@ class CurrencyField(_CharField):
     description = "Currency"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"max_length": 3, "validators": [validate_currency]} | kwargs)
+        usual: dict[str, Any] = {"max_length": 3, "validators": [validate_currency]}
+        super().__init__(*args, **usual | kwargs)
 
 
 class MinorUnitsField(_BigIntegerField):

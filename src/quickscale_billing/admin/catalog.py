@@ -43,7 +43,7 @@ class ItemForm(ModelForm):
 class CatalogAdmin(ModelAdmin):
     form = ItemForm
     prepopulated_fields = {"slug": ["name"]}
-    readonly_fields = ("stripe_product_id",)
+    readonly_fields: tuple[str, ...] = ("stripe_product_id",)
     actions = ("push",)
 
     @admin.action(description=gettext_lazy("Push the selected to Stripe"), permissions=["change"])

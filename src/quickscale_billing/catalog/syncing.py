@@ -26,7 +26,7 @@ class Draft:
     def save(self) -> None:
         self.item.save()
         for price in self.prices:
-            price.plan = self.item  # type: ignore[assignment] - now it has a key
+            price.plan_id = self.item.pk
             price.save()
 
 
@@ -57,7 +57,7 @@ def drafts(file: CatalogFile) -> list[Draft]:
 
 def _plan(entry: Entry) -> Draft:
     draft = _draft(Plan, PLAN_FIELDS, entry)
-    on_sale = list(draft.item.prices.for_sale()) if draft.item.pk else []  # type: ignore[union-attr]
+    on_sale = list(PlanPrice.objects.for_sale().filter(plan=draft.item.pk)) if draft.item.pk else []
     for wanted in entry.prices:
         price = next((price for price in on_sale if _is_for(price, wanted)), None)
         draft.prices.append(_priced(price, wanted, draft))

@@ -11,7 +11,7 @@ REFERENCE = "quickscale_customer"
 
 def create(*, reference: str, email: str) -> dict[str, Any]:
     """Stripe makes one customer for one reference, however often it is asked within a day."""
-    params: dict[str, Any] = {"metadata": {REFERENCE: reference}}
+    params: Any = {"metadata": {REFERENCE: reference}}
     if email:
         params["email"] = email
     options: Any = {"idempotency_key": f"quickscale-customer-{reference}"}

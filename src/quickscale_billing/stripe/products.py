@@ -61,8 +61,8 @@ class Change:
 
 def shelf_of(offer: Offer) -> Shelf:
     shelf = Shelf()
-    for price in _found_by_key([price.lookup_key for price in offer.prices]):
-        shelf.prices[price["lookup_key"]] = price
+    for found in _found_by_key([price.lookup_key for price in offer.prices]):
+        shelf.prices[found["lookup_key"]] = found
     for price in offer.prices:
         if price.lookup_key not in shelf.prices and (linked := _retrieved("prices", price.stripe_id)):
             shelf.prices[price.lookup_key] = linked
@@ -118,7 +118,7 @@ def _same(price: OfferedPrice, now: dict[str, Any]) -> bool:
 
 
 def _make_product(offer: Offer, shelf: Shelf) -> None:
-    params: dict[str, Any] = {"name": offer.name, "metadata": {"quickscale_item": f"{offer.kind}:{offer.slug}"}}
+    params: Any = {"name": offer.name, "metadata": {"quickscale_item": f"{offer.kind}:{offer.slug}"}}
     if offer.description:
         params["description"] = offer.description
     with asking_stripe():
@@ -126,7 +126,7 @@ def _make_product(offer: Offer, shelf: Shelf) -> None:
     shelf.product = plain(made)
 
 
-def _update_product(shelf: Shelf, different: dict[str, Any]) -> None:
+def _update_product(shelf: Shelf, different: Any) -> None:
     with asking_stripe():
         updated = stripe_client().v1.products.update(_product(shelf)["id"], different)
     shelf.product = plain(updated)
@@ -134,7 +134,7 @@ def _update_product(shelf: Shelf, different: dict[str, Any]) -> None:
 
 def _make_price(offer: Offer, price: OfferedPrice, shelf: Shelf) -> None:
     before = shelf.prices.get(price.lookup_key)
-    params: dict[str, Any] = {
+    params: Any = {
         "product": _product(shelf)["id"],
         "unit_amount": price.amount,
         "currency": price.currency,

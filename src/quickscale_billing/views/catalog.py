@@ -74,7 +74,7 @@ def buying(request: HttpRequest) -> dict[str, Any]:
 
 def _subscription(owner: Any) -> PlanSubscription | None:
     account = CreditAccount.objects.for_owner(owner).first()
-    return account and account.subscriptions.live().select_related("price__plan").first()
+    return account.subscriptions.live().select_related("price__plan").first() if account else None
 
 
 def _plans() -> Any:
