@@ -28,7 +28,7 @@ INSTALLED_APPS = [
 
 # A queue that real workers empty. Its tables are made in one go instead of by twenty migrations.
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default", "slow"]}}
-MIGRATION_MODULES = {"django_tasks_database": None}
+MIGRATION_MODULES: dict[str, str | None] = {"django_tasks_database": None}
 
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
