@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import HoldClosed
-from quickscale_credits.ledger.accounts import open_account
+from quickscale_credits.ledger.accounts import open_account, open_locked_account
 from quickscale_credits.ledger.locking import Tx, transact
-from quickscale_credits.models import Hold, LedgerEntry
+from quickscale_credits.ledger.requests import checked_actor
+from quickscale_credits.models import CreditAccount, Hold, LedgerEntry
 from quickscale_services import rates, schemas
 from quickscale_services.conf import conf
 from quickscale_services.models import RunInput, RunQuerySet, ServiceRun
@@ -64,7 +65,7 @@ def hold_and_save(
             expires_in=lasting,
             actor=request.actor,
         )
-    run.account_id = run.hold.account_id if run.hold else open_account(request.owner).pk
+    run.account_id = run.hold.account_id if run.hold else _account_of_free(request, rate_limit).pk
     if rate_limit:
         rates.require(rate_limit, run)
     if conf.MAX_CONCURRENT_RUNS:
@@ -73,12 +74,18 @@ def hold_and_save(
     return run
 
 
+def _account_of_free(request: Request, rate_limit: str) -> CreditAccount:
+    """Where runs are counted, nobody else may begin one meanwhile; of other runs the hold has seen to that."""
+    is_counted = rate_limit or conf.MAX_CONCURRENT_RUNS
+    return open_locked_account(request.owner) if is_counted else open_account(request.owner)
+
+
 def new_run(request: Request) -> ServiceRun:
     now = timezone.now()
     return ServiceRun(
         service=request.service.name,
         api_key=request.api_key,
-        actor="" if request.actor is None else str(getattr(request.actor, "pk", request.actor)),
+        actor=checked_actor(request.actor),
         status=Status.RUNNING,
         created_at=now,
         started_at=now,

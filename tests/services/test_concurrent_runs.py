@@ -9,8 +9,8 @@ from django.db import connections
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import InsufficientCredits
 from quickscale_credits.testing import assert_balance, fund
-from quickscale_services.exceptions import RunInProgress
-from quickscale_services.models import ServiceRun
+from quickscale_services.exceptions import RateLimited, RunInProgress
+from quickscale_services.models import Service, ServiceRun
 from tests.services.samples import doing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +26,7 @@ def at_once(call, times=THREADS):
         barrier.wait()
         try:
             return call()
-        except (InsufficientCredits, RunInProgress) as error:
+        except (InsufficientCredits, RateLimited, RunInProgress) as error:
             return error
         finally:
             connections.close_all()
@@ -64,3 +64,31 @@ def test_runs_at_once_are_each_charged_once(user):
     assert {result.cost for result in results} == {2}
     assert len({result.run.entry_id for result in results}) == THREADS
     assert (ledger.balance(user).total, ledger.balance(user).held) == (0, 0)
+
+
+@pytest.mark.parametrize("cost", [0, 1])
+def test_of_ten_at_once_no_more_begin_than_the_rate_allows(user, cost):
+    fund(user, THREADS)
+    Service.objects.create(name="doing", rate_limit="3/minute")
+    service = doing(lambda context: "done", cost=cost)
+    answers = at_once(lambda: service.run(user))
+    assert sum(isinstance(answer, RateLimited) for answer in answers) == THREADS - 3
+    assert_balance(user, THREADS - 3 * cost)
+
+
+@pytest.mark.parametrize("cost", [0, 1])
+def test_of_ten_at_once_no_more_work_than_may(user, settings, cost):
+    settings.QUICKSCALE_SERVICES = {"MAX_CONCURRENT_RUNS": 2}
+    fund(user, THREADS)
+    all_have_asked = threading.Barrier(THREADS)
+    service = doing(lambda context: all_have_asked.wait(10), cost=cost, Output=None)
+
+    def run():
+        try:
+            return service.run(user)
+        except RateLimited as error:
+            all_have_asked.wait(10)
+            return error
+
+    refused = [answer for answer in at_once(run) if isinstance(answer, RateLimited)]
+    assert len(refused) == THREADS - 2

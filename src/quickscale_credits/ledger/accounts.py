@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quickscale_credits.ledger.locking import Owner, Tx, make, transact
+from quickscale_credits.ledger.locking import Owner, Tx, lock_account, make, transact
 from quickscale_credits.models import CreditAccount
 
 
@@ -14,3 +14,10 @@ def open_account(owner: Owner) -> CreditAccount:
         return CreditAccount.objects.using(tx.using).get(pk=make(tx, owner).id)
 
     return accounts.first() or transact(work)
+
+
+def open_locked_account(owner: Owner) -> CreditAccount:
+    """`open_account`, locked until the caller's transaction ends, as a hold would lock it."""
+    account = open_account(owner)
+    transact(lambda tx: lock_account(tx, account.pk))
+    return account
