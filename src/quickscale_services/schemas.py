@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 from pydantic_core import from_json, to_json, to_jsonable_python
 
 from quickscale_services.exceptions import InvalidInput
@@ -38,8 +39,8 @@ def validate_kept(service: BaseService, kept: dict[str, Any]) -> BaseModel:
 
 def fingerprint(service: BaseService, data: BaseModel) -> str:
     """Alike for the same request only. What the caller left to a default is no part of it."""
-    request = [service.name, data.model_dump(exclude_unset=True)]
-    return hashlib.sha256(json.dumps(request, sort_keys=True, default=_digestible).encode()).hexdigest()
+    request = [service.name, _digestible(data.model_dump(exclude_unset=True))]
+    return hashlib.sha256(_text(request).encode()).hexdigest()
 
 
 def fit(service: BaseService, given: Any) -> Any:
@@ -74,8 +75,19 @@ def _invalid(error: ValidationError) -> InvalidInput:
 
 
 def _digestible(value: Any) -> Any:
-    if isinstance(value, Upload):
-        return [value.name, value.content_type, value.sha256]
+    """As JSON that says all of it: secrets in the clear, and every kind of key, as text."""
+    if isinstance(value, Mapping):
+        return {_text(_digestible(key)): _digestible(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_digestible(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted((_digestible(item) for item in value), key=repr)
+    if isinstance(value, Upload):
+        return [value.name, value.content_type, value.sha256]
+    if isinstance(value, Secret | SecretBytes | SecretStr):
+        return _digestible(value.get_secret_value())
     return to_jsonable_python(value, bytes_mode="base64")
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

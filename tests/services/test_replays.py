@@ -1,8 +1,9 @@
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.core.management import call_command
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.testing import assert_balance, fund
@@ -15,6 +16,13 @@ from tests.services.samples import Counted, CountWords, doing
 
 class Files(BaseModel):
     file: Upload
+
+
+class Kinds(BaseModel):
+    days: dict[date, int] = {}
+    tags: set[int | str] = set()
+    secret: SecretStr = SecretStr("")
+    anything: Any = None
 
 
 @pytest.fixture
@@ -125,6 +133,32 @@ def test_the_output_is_kept_for_a_replay_and_then_blanked(user, service, clock):
     blanked = service.run(user, text="one", idempotency_key="k")
     assert (blanked.output, blanked.cost, blanked.run) == (None, 2, first.run)
     assert_balance(user, 3)
+
+
+@pytest.mark.parametrize(
+    "given", [{"days": {"2026-01-02": 2, "2026-01-01": 1}}, {"tags": [2, "b", 1]}, {"anything": {"b": [], "a": {}}}]
+)
+def test_any_input_may_be_repeated(user, given):
+    fund(user, 2)
+    service = doing(lambda context: "done", Input=Kinds)
+    first, second = (service.run(user, idempotency_key="k", **given) for _ in range(2))
+    assert second == first
+
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [
+        ({"secret": "one"}, {"secret": "two"}),
+        ({"anything": {"a": 1}}, {"anything": [["a", 1]]}),
+        ({"anything": {"1": 1}}, {"anything": {1: 1}}),
+    ],
+)
+def test_inputs_that_look_alike_are_told_apart(user, given, other):
+    fund(user, 4)
+    service = doing(lambda context: "done", Input=Kinds)
+    service.run(user, idempotency_key="k", **given)
+    with pytest.raises(IdempotencyConflict):
+        service.run(user, idempotency_key="k", **other)
 
 
 def test_what_a_service_keeps_is_not_blanked(user, clock):
