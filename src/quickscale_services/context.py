@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_credits.exceptions import CaptureExceedsHold, InvalidAmount
+from quickscale_credits.ledger.requests import checked_text
 from quickscale_services import background_records
 from quickscale_services.exceptions import RunCanceled, ServiceTimeout
 from quickscale_services.quantities import as_json, quantity
@@ -109,7 +111,7 @@ class Context:
         """
         if self.quote.units:
             require_known(used, self.quote.units)
-        recorded = self.recorded | {name: quantity(number, f"What was used of {name}") for name, number in used.items()}
+        recorded = self.recorded | dict(starmap(_used, used.items()))
         cost = self.quote.tariff.cost(recorded)
         if self.charged is None and cost > self.held:
             raise CaptureExceedsHold(
@@ -118,6 +120,10 @@ class Context:
             )
         self.recorded = recorded
         self.run.units = {name: as_json(number) for name, number in recorded.items()}
+
+
+def _used(unit: str, number: int | Decimal | str) -> tuple[str, Decimal]:
+    return checked_text("unit", unit), quantity(number, f"What was used of {unit}")
 
 
 def _listed(recorded: dict[str, Decimal]) -> str:

@@ -189,6 +189,14 @@ def test_a_service_with_a_plain_price_may_record_what_it_likes(user):
     assert (result.cost, result.run.units, result.run.price) == (2, {"words": 7}, None)
 
 
+def test_a_unit_that_no_database_can_keep_fails_the_run(user):
+    fund(user, 10)
+    with pytest.raises(ServiceFailed):
+        recording({"words\0": 7}, cost=2).run(user)
+    assert ServiceRun.objects.get().status == "failed"
+    assert_balance(user, 10)
+
+
 def test_get_cost_may_say_what_is_held_for_a_metered_price(user):
     fund(user, 10)
     service = recording({"pages": 4}, get_cost=lambda self, data: Decimal(8))
