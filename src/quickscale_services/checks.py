@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel
 from pydantic.errors import PydanticUserError
 
 from quickscale_credits.checks import misspelled_keys
@@ -182,12 +182,17 @@ def _input(service: BaseService) -> Iterator[CheckMessage]:
     if not _is_model(service.Input):
         yield _error(service, "its Input is no pydantic model", "Derive it from pydantic.BaseModel.", "E007")
         return
-    fields = service.Input.model_fields
-    names = {*fields, *(field.alias for field in fields.values() if field.alias)}
-    for name in sorted(names & TAKEN_FIELDS):
+    for name in sorted(_names_of_fields(service.Input) & TAKEN_FIELDS):
         hint = f"`run` has a parameter {name!r} of its own: give the field another name."
         yield _error(service, f"its Input has a field {name!r}", hint, "E008")
     yield from _describable(service, service.Input, "validation")
+
+
+def _names_of_fields(model: type[BaseModel]) -> set[Any]:
+    """With their aliases, under which a caller may give them."""
+    aliases = [field.validation_alias for field in model.model_fields.values()]
+    choices = [alias.choices if isinstance(alias, AliasChoices) else [alias] for alias in aliases]
+    return {*model.model_fields, *(name for names in choices for name in names if isinstance(name, str))}
 
 
 def _output(service: BaseService) -> Iterator[CheckMessage]:

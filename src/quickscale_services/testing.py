@@ -34,6 +34,7 @@ def register_temporarily(*services: type[BaseService]) -> Iterator[None]:
 
 def run_service(
     service: type[BaseService] | str,
+    /,
     owner: Any = None,
     *,
     actor: Any = None,

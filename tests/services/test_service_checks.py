@@ -4,7 +4,7 @@ from threading import Condition as Lock
 import django
 import pytest
 from django.core.checks import run_checks
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from quickscale_services.checks import check_queue, check_service, check_settings, check_workers
 from quickscale_services.testing import register_temporarily
@@ -52,9 +52,10 @@ def test_input_and_output_must_be_models():
 @pytest.mark.parametrize("field", ["owner", "actor", "idempotency_key"])
 def test_the_input_may_not_take_the_names_that_run_takes(field):
     by_name = type("Input", (BaseModel,), {"__annotations__": {field: str}})
-    by_alias = type("Input", (BaseModel,), {"__annotations__": {"other": str}, "other": Field(alias=field)})
     assert problems(Input=by_name) == ["E008"]
-    assert problems(Input=by_alias) == ["E008"]
+    for taken in (Field(alias=field), Field(validation_alias=field), Field(validation_alias=AliasChoices("o", field))):
+        by_alias = type("Input", (BaseModel,), {"__annotations__": {"other": str}, "other": taken})
+        assert problems(Input=by_alias) == ["E008"]
 
 
 def test_what_json_cannot_say_is_no_input():

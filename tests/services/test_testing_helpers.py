@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from pydantic import BaseModel
 
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance, fund
@@ -70,3 +71,8 @@ def test_a_fake_clock_turns_the_ledger_too(user):
         fund(user, 5, expires_at=timezone.now() + timedelta(days=1))
         clock.advance(timedelta(days=2))
         assert ledger.balance(user).available == 0
+
+
+def test_an_input_may_have_a_field_named_service(user):
+    named = type("Input", (BaseModel,), {"__annotations__": {"service": str}})
+    assert run_service(type(doing(lambda context: "done", Input=named)), user, service="one").output == "done"
