@@ -43,7 +43,7 @@ class ItemForm(ModelForm):
 class CatalogAdmin(ModelAdmin):
     form = ItemForm
     prepopulated_fields = {"slug": ["name"]}
-    readonly_fields: tuple[str, ...] = ("stripe_product_id",)
+    readonly_fields = ["stripe_product_id"]
     actions = ("push",)
 
     @admin.action(description=gettext_lazy("Push the selected to Stripe"), permissions=["change"])
@@ -124,7 +124,7 @@ class PackAdmin(CatalogAdmin):
     list_display = ("name", "slug", "credits", "bonus_credits", "money", "position", "is_active")
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
-    readonly_fields = ("stripe_product_id", "stripe_price_id")
+    readonly_fields = ["stripe_product_id", "stripe_price_id"]
 
     @admin.display(description=gettext_lazy("price"))
     def money(self, pack: CreditPack) -> str:

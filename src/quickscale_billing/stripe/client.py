@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import stripe
@@ -18,6 +20,12 @@ API_VERSION = "2026-05-27.dahlia"
 """The version that our readers were written for and are tested with."""
 REQUEST_TIMEOUT = 5
 """Seconds that a person in front of a page may be kept waiting for each call."""
+WAITS = (0.1, 0.3, 0.6)
+"""Seconds between looks at whether another process has its answer."""
+
+
+class KeyInUse(StripeUnavailable):
+    """Another process sends the same request at this moment."""
 
 
 def stripe_client(*, timeout: float = REQUEST_TIMEOUT) -> stripe.StripeClient:
@@ -56,10 +64,22 @@ def asking_stripe() -> Iterator[None]:
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         raise StripeUnavailable(f"Stripe could not be reached: {error.user_message or error}") from error
     except stripe.StripeError as error:
+        if error.http_status == HTTPStatus.CONFLICT:  # https://docs.stripe.com/api/errors
+            raise KeyInUse("The same request is under way: try again in a moment.") from error
         if _is_passing(error):
             raise StripeUnavailable(f"Stripe could not answer: {error.user_message or error}") from error
         param = getattr(error, "param", None)
         raise StripeRefused(str(error.user_message or error), code=error.code or "", param=param or "") from error
+
+
+def ask_once(ask: Callable[[], Any]) -> dict[str, Any]:
+    """The answer to a request with an idempotency key; while another process has it under way, wait for that."""
+    for seconds in WAITS:
+        with suppress(KeyInUse), asking_stripe():
+            return plain(ask())
+        time.sleep(seconds)
+    with asking_stripe():
+        return plain(ask())
 
 
 def plain(found: Any) -> dict[str, Any]:
@@ -70,7 +90,7 @@ def plain(found: Any) -> dict[str, Any]:
 
 def _is_passing(error: stripe.StripeError) -> bool:
     status = error.http_status or 0
-    return status >= 500 or status == 429 or error.code in {"idempotency_key_in_use", "lock_timeout"}
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
+from quickscale_billing.stripe.client import ask_once, asking_stripe, plain, stripe_client
 
 REFERENCE = "quickscale_customer"
 
@@ -15,8 +15,7 @@ def create(*, reference: str, email: str) -> dict[str, Any]:
     if email:
         params["email"] = email
     options: Any = {"idempotency_key": f"quickscale-customer-{reference}"}
-    with asking_stripe():
-        return plain(stripe_client().v1.customers.create(params, options))
+    return ask_once(lambda: stripe_client().v1.customers.create(params, options))
 
 
 def find(*, reference: str, email: str, since: int) -> dict[str, Any] | None:

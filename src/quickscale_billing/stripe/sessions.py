@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from quickscale_billing.exceptions import StripeRefused
-from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
+from quickscale_billing.stripe.client import ask_once, asking_stripe, plain, stripe_client
 
 
-def create(params: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
+def create(params: Any, *, idempotency_key: str) -> dict[str, Any]:
     options: Any = {"idempotency_key": idempotency_key}
-    with asking_stripe():
-        return plain(stripe_client().v1.checkout.sessions.create(params, options))  # type: ignore[arg-type]
+    return ask_once(lambda: stripe_client().v1.checkout.sessions.create(params, options))
 
 
 def has_failed(stripe_id: str) -> bool:
