@@ -87,7 +87,7 @@ def worth_of(subscription: PlanSubscription, invoice: InvoiceState) -> Decimal:
         before = fulfillment.total(locked.account)
         with suppress(Unsettled):
             invoicing.settle(locked, invoice, trial_end=locked.trial_end)
-            refilling.refill(locked, until=timezone.now())
+            refilling.refill(locked, until=_latest([invoice]))
         gained = fulfillment.total(locked.account) - before
         transaction.set_rollback(True)
     return gained
@@ -102,7 +102,12 @@ def _bookings(
     for invoice in invoices:
         yield partial(invoicing.settle, subscription, invoice, trial_end=state.trial_end)
     yield partial(_settle_end, subscription, state)
-    yield partial(refilling.refill, subscription, until=timezone.now())
+    yield partial(refilling.refill, subscription, until=_latest(invoices))
+
+
+def _latest(invoices: list[InvoiceState]) -> datetime:
+    """Now; or when Stripe made an invoice, if its clock is ahead of ours: what was paid a second ago has begun."""
+    return max([timezone.now(), *(invoice.created for invoice in invoices)])
 
 
 def _settle_trial(subscription: PlanSubscription, state: SubscriptionState) -> None:

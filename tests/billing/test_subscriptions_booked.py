@@ -313,6 +313,15 @@ def test_an_older_answer_does_not_overwrite_a_newer_one(subscriber: Subscriber, 
     assert PlanSubscription.objects.get().cancel_at_period_end
 
 
+def test_what_was_paid_by_a_clock_that_is_ahead_of_ours_has_begun(subscriber: Subscriber, clock: Any) -> None:
+    subscriber.gets_through = False
+    subscriber.subscribe(plan("pro", 100))
+    clock.shift(timedelta(seconds=-2))
+    subscriber.gets_through = True
+    subscriber.tell()
+    assert_balance(subscriber.owner, 100)
+
+
 def test_two_live_subscriptions_are_both_honored(subscriber: Subscriber) -> None:
     pro = plan("pro", 100)
     subscriber.subscribe(pro)

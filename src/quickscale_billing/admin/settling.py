@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -27,7 +28,7 @@ class AccountRowsAdmin(ReadOnly, ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
-    list_select_related = ("account__owner",)
+    list_select_related: tuple[str, ...] = ("account__owner",)
     stripe_ids: tuple[str, ...]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
@@ -45,7 +46,7 @@ class InboxAdmin(ReadOnly, ModelAdmin):
     def settle(self, request: HttpRequest, queryset: QuerySet[InboxItem]) -> None:
         """Stripe is asked when the request's own transaction, if it has one, is over."""
         for pk in queryset.values_list("pk", flat=True):
-            transaction.on_commit(lambda pk=pk: self._settle(request, pk))
+            transaction.on_commit(partial(self._settle, request, pk))
 
     def _settle(self, request: HttpRequest, pk: int) -> None:
         is_settled = inbox.settle(pk)
