@@ -38,7 +38,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def PLAN_CHANGE_CREDITS(self) -> str:  # noqa: N802
-        """What an upgrade gives of the refill at hand: the "difference" for the time that is left, or the "full" one."""
+        """What an upgrade gives of the refill at hand: the "difference" for the time left, or the "full" one."""
         value: str = self.get("PLAN_CHANGE_CREDITS", "difference")
         if value not in ("difference", "full"):
             raise ImproperlyConfigured(

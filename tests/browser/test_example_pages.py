@@ -14,6 +14,7 @@ from quickscale_credits import ledger
 PUBLIC = [
     "/",
     "/services/",
+    "/billing/",
     "/accounts/login/",
     "/accounts/signup/",
     "/accounts/password/reset/",
@@ -23,6 +24,7 @@ PUBLIC = [
 PRIVATE = [
     "/dashboard/",
     "/credits/",
+    "/billing/subscription/",
     "/services/runs/",
     "/services/keys/",
     "/accounts/email/",

@@ -1,1 +1,0 @@
-"""Sent by `send_robust` after commit."""
