@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -148,3 +149,29 @@ def test_a_view_that_needs_a_subscription(subscriber: Any, rf: RequestFactory) -
     request.user = subscriber
     assert [each(request).status_code for each in (view, bare, pro)] == [200, 200, 302]
     assert pro(request).url == "/billing/?next=%2Freports%2F"
+
+
+def test_it_works_where_each_request_is_a_transaction(
+    subscriber: Any, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    assert browser.get(PAGE + "change/?plan=pro").status_code == 200
+    browser.post(PAGE + "change/", {"plan": "pro"})
+    browser.post(PAGE + "cancel/")
+    assert subscriptions.current(subscriber).plan.slug == "pro"
+    assert "It ends on" in text_of(browser.get(PAGE))
+
+
+def test_somebody_elses_subscription_is_not_shown_and_not_changed(subscriber: Any, shop: Any) -> None:
+    other = Client()
+    other.force_login(get_user_model().objects.create_user("grace"))
+    assert "You have no subscription." in text_of(other.get(PAGE))
+    other.post(PAGE + "cancel/")
+    assert subscriptions.current(subscriber).ends_at is None
+
+
+@pytest.mark.parametrize("verb", ["change", "cancel", "resume"])
+def test_without_a_token_nothing_is_changed(verb: str, subscriber: Any) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(subscriber)
+    assert browser.post(PAGE + f"{verb}/", {"plan": "pro"}).status_code == 403

@@ -72,6 +72,14 @@ def test_a_pack_that_was_paid_is_given_when_its_webhook_comes(shop: Any, paid: C
     assert InboxItem.objects.get().state == "settled"
 
 
+def test_it_is_given_where_each_request_is_a_transaction(
+    shop: Any, paid: CheckoutSession, buyer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    shop.webhooks.deliver()
+    assert_balance(buyer, 1_050)
+
+
 def test_a_purchase_keeps_the_money_and_the_terms_of_the_sale(shop: Any, paid: CheckoutSession, buyer: Any) -> None:
     CreditPack.objects.update(credits=1, bonus_credits=0)
     shop.webhooks.deliver()
