@@ -51,8 +51,8 @@ def fit(service: BaseService, given: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """As JSON would bring it back: what a run keeps."""
-    return from_json(value.model_dump_json() if isinstance(value, BaseModel) else to_json(value))
+    """As JSON would bring it back: what a run keeps, and its JSON schema says."""
+    return from_json(value.model_dump_json(by_alias=True) if isinstance(value, BaseModel) else to_json(value))
 
 
 def load(service: BaseService, kept: Any) -> Any:
@@ -62,10 +62,14 @@ def load(service: BaseService, kept: Any) -> Any:
     if service.Output is None:
         return kept
     try:
-        loaded = [service.Output.model_validate_json(to_json(one)) for one in (kept if service.stream else [kept])]
+        loaded = [_load(service.Output, one) for one in (kept if service.stream else [kept])]
     except ValidationError:
         return None
     return loaded if service.stream else loaded[0]
+
+
+def _load(model: type[BaseModel], kept: Any) -> BaseModel:
+    return model.model_validate_json(to_json(kept), by_alias=True, by_name=True)
 
 
 def _invalid(error: ValidationError) -> InvalidInput:

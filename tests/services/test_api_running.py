@@ -4,7 +4,7 @@ from typing import Annotated, Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from quickscale_credits import ledger
 from quickscale_credits.models import SpendingLimit
@@ -14,7 +14,7 @@ from quickscale_services.exceptions import InvalidInput, ServiceFailed
 from quickscale_services.files import Accept, Upload
 from quickscale_services.models import ApiKey, Service, ServiceRun
 from quickscale_services.testing import register_temporarily
-from tests.services.samples import CountWords, doing
+from tests.services.samples import CountWords, doing, streaming_service
 
 RUN = "services/count-words/run"
 
@@ -31,6 +31,10 @@ class Sized(BaseService):
 
     def execute(self, data: Any, context: Any) -> Any:
         return {"bytes": data.file.size * data.times, "tags": data.tags, "options": data.options}
+
+
+class Named(BaseModel):
+    kind: str = Field(alias="class")
 
 
 def offered(service: BaseService) -> Any:
@@ -73,6 +77,17 @@ def test_the_same_key_twice_executes_once_and_answers_alike(user, program):
     assert "Idempotent-Replayed" not in first.headers
     assert CountWords.executed == ["one"]
     assert_balance(user, 98)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_output_has_the_names_that_the_document_says(user, program, streamed):
+    fund(user, 4)
+    told = {"class": "a"}
+    service = streaming_service(lambda context: iter([told])) if streamed else doing(lambda context: told)
+    type(service).Output = Named
+    with offered(service):
+        first, second = (program.post("services/doing/run", {}, Idempotency_Key="k").json() for _ in range(2))
+    assert first["output"] == second["output"] == ([told] if streamed else told)
 
 
 def test_the_same_key_for_another_request_is_a_conflict(user, program):

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.testing import assert_balance, fund
@@ -159,6 +159,17 @@ def test_inputs_that_look_alike_are_told_apart(user, given, other):
     service.run(user, idempotency_key="k", **given)
     with pytest.raises(IdempotencyConflict):
         service.run(user, idempotency_key="k", **other)
+
+
+def test_an_output_with_aliases_is_replayed(user):
+    class Aliased(BaseModel):
+        kind: str = Field(alias="class")
+        size: int = Field(validation_alias="given_as")
+
+    fund(user, 2)
+    service = doing(lambda context: {"class": "a", "given_as": 1}, Output=Aliased)
+    first, second = (service.run(user, idempotency_key="k") for _ in range(2))
+    assert first.output == second.output == Aliased(**{"class": "a", "given_as": 1})
 
 
 def test_what_a_service_keeps_is_not_blanked(user, clock):
