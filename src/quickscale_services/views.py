@@ -29,6 +29,9 @@ from quickscale_services.problems import ERRORS, problem
 from quickscale_services.registry import registry
 from quickscale_services.switches import switch_of
 
+# The button's name: no field of an `Input` can have a hyphen in its own.
+ESTIMATE = "qs-estimate"
+
 
 @require_safe
 def services(request: HttpRequest) -> HttpResponse:
@@ -60,9 +63,9 @@ def _sent(request: HttpRequest, owner: Model, service: BaseService) -> HttpRespo
     if not form.is_valid():
         return _page(request, owner, form, problem=problem(InvalidInput([])))
     try:
-        if "estimate" not in request.POST and wants_events(request):
+        if ESTIMATE not in request.POST and wants_events(request):
             return _streamed(request, owner, form)
-        if "estimate" not in request.POST and service.in_background:
+        if ESTIMATE not in request.POST and service.in_background:
             return _queued(request, owner, form)
         return _page(request, owner, form, **_done(request, owner, form))
     except RunInProgress as error:
@@ -75,7 +78,7 @@ def _sent(request: HttpRequest, owner: Model, service: BaseService) -> HttpRespo
 
 
 def _done(request: HttpRequest, owner: Model, form: ServiceForm) -> dict[str, Any]:
-    if "estimate" in request.POST:
+    if ESTIMATE in request.POST:
         return {"estimate": form.service.estimate(**form.given())}
     result = form.service.run(owner, actor=request.user, idempotency_key=form.idempotency_key(), **form.given())
     return _outcome(form.service, result)

@@ -242,9 +242,18 @@ def test_a_service_that_is_off_says_so(browser, user):
 
 def test_a_price_by_input_can_be_asked_for_first(browser, user):
     fund(user, 5)
-    response = browser.post("/services/priced-by-length/", {"text": "12345", "estimate": "1"})
+    response = browser.post("/services/priced-by-length/", {"text": "12345", "qs-estimate": "1"})
     assert "would cost at most 0.5 credits" in response.content.decode()
     assert not ServiceRun.objects.exists()
+
+
+def test_a_service_may_ask_for_an_estimate_itself(browser, user):
+    fund(user, 5)
+    asks = type("Input", (BaseModel,), {"__annotations__": {"estimate": int}})
+    service = doing(lambda context: "done", Input=asks)
+    with register_temporarily(type(service)):
+        browser.post("/services/doing/", {"estimate": "3"})
+    assert ServiceRun.objects.get().status == "succeeded"
 
 
 def test_a_visitor_may_look_but_must_sign_in_to_run(client, db):
