@@ -112,7 +112,7 @@ def request_problems(exchange: Exchange) -> list[str]:
     operation = operation_of(exchange)
     if operation is None:
         return [f"Stripe's description has no {exchange.method} {exchange.path}"]
-    known = query_schemas(operation) | form_schemas(operation)
+    known = query_schemas(operation) | form_of(operation).get("properties", {})
     problems = [f"{name} is no parameter" for name in exchange.parameters if name not in known]
     for name, value in exchange.parameters.items():
         problems += misfits(known[name], value, name) if name in known else []
@@ -128,15 +128,26 @@ def operation_of(exchange: Exchange) -> dict[str, Any] | None:
     return None
 
 
+def parameters_of(method: str, path: str) -> tuple[set[str], set[str]]:
+    """The names that the operation knows, and those that it needs."""
+    blank = re.sub(r"{\w+}", "{}", path)
+    (operations,) = [each for name, each in description()["paths"].items() if re.sub(r"{\w+}", "{}", name) == blank]
+    operation = operations[method.lower()]
+    needed = {
+        each["name"] for each in operation.get("parameters", []) if each["in"] == "query" and each.get("required")
+    }
+    form = form_of(operation)
+    return query_schemas(operation).keys() | form.get("properties", {}).keys(), needed | set(form.get("required", []))
+
+
 def query_schemas(operation: dict[str, Any]) -> dict[str, Any]:
     return {each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"}
 
 
-def form_schemas(operation: dict[str, Any]) -> dict[str, Any]:
+def form_of(operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
-    schema = content.get("application/x-www-form-urlencoded", {}).get("schema", {})
-    found: dict[str, Any] = schema.get("properties", {})
-    return found
+    schema: dict[str, Any] = content.get("application/x-www-form-urlencoded", {}).get("schema", {})
+    return schema
 
 
 def misfits(schema: dict[str, Any], value: Any, name: str) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from quickscale_billing.testing import forms, routing
 from quickscale_billing.testing.errors import StripeError, idempotency_mismatch, invalid, unauthorized
 from quickscale_billing.testing.listing import Page
+from quickscale_billing.testing.parameters import parse_fields
 from quickscale_billing.testing.rendering import expand_path, render
 from quickscale_billing.testing.routing import Route
 from quickscale_billing.testing.sandbox import API_VERSION, Object, Request, Sandbox
@@ -121,7 +122,7 @@ class Api:
         if found is None:
             raise unrecognized(method, path)
         route, arguments = found
-        params = route.operation.__dict__["parse"](forms.parse(encoded))
+        params = parse_fields(forms.parse(encoded), route.fields)
         # From here on the request counts as executed: its answer is kept under its key, be it an error.
         status, body = self.execute(route, arguments, params)
         if key:
@@ -130,12 +131,15 @@ class Api:
         return status, body
 
     def execute(self, route: Route, arguments: list[str], params: Object) -> tuple[int, Object]:
-        expand = params.pop("expand", [])
+        expand, known = params.pop("expand", []), len(self.sandbox.made)
         try:
             with self.sandbox.on_clock_of(self.customer_of(arguments, params)):
                 found = route.operation(self.sandbox, params, *arguments)
             return HTTPStatus.OK, self.render(found, expand)
         except StripeError as error:
+            if error.status != HTTPStatus.PAYMENT_REQUIRED:
+                # A refused request leaves nothing behind; a declined payment does.
+                self.sandbox.forget_since(known)
             return error.status, error.body()
 
     def customer_of(self, arguments: list[str], params: Object) -> str | None:
@@ -174,9 +178,16 @@ class Api:
             return
         found = routing.find(self.routes, method, path)
         route = found[0].path if found else None
-        exchange = Exchange(method, path, route, forms.parse(encoded), status, json.loads(json.dumps(body)))
+        exchange = Exchange(method, path, route, understood(encoded), status, json.loads(json.dumps(body)))
         for recorder in self.recorders:
             recorder(exchange)
+
+
+def understood(encoded: str) -> Mapping[str, Any]:
+    try:
+        return forms.parse(encoded)
+    except StripeError:
+        return {}
 
 
 def authenticate(authorization: str) -> None:

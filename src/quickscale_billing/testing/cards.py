@@ -91,12 +91,10 @@ CARDS = (
 # minutes"; how long the others take is our reading.
 SOON, LATER = timedelta(minutes=1), timedelta(minutes=3)
 ACCOUNTS = (
-    Card("DE89370400440532013000", brand="sepa_debit", country="DE", clears_after=SOON),
-    Card("DE08370400440532013003", brand="sepa_debit", country="DE", clears_after=LATER),
-    Card("DE62370400440532013001", brand="sepa_debit", country="DE", clears_after=SOON, decline="debit_not_authorized"),
-    Card(
-        "DE78370400440532013004", brand="sepa_debit", country="DE", clears_after=LATER, decline="debit_not_authorized"
-    ),
+    Card("DE89370400440532013000", country="DE", clears_after=SOON),
+    Card("DE08370400440532013003", country="DE", clears_after=LATER),
+    Card("DE62370400440532013001", country="DE", clears_after=SOON, decline="debit_not_authorized"),
+    Card("DE78370400440532013004", country="DE", clears_after=LATER, decline="debit_not_authorized"),
 )
 
 VISA = "4242424242424242"

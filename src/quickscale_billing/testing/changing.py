@@ -69,7 +69,7 @@ def asked_for(sandbox: Sandbox, before: list[Holding], given: list[Params]) -> t
     after, metadata = {each.item: each for each in before}, {}
     for index, each in enumerate(given):
         name = each.get("id") or sandbox.ids.make("si", length=14)
-        if "id" in each and name not in after:
+        if (each.get("id") or each.get("deleted")) and name not in after:
             raise invalid(f"No such subscription item: '{name}'", param=f"items[{index}][id]", code="resource_missing")
         if each.get("deleted"):
             del after[name]

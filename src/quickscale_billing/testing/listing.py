@@ -11,7 +11,9 @@ from quickscale_billing.testing.sandbox import Object, Sandbox
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 10, 100
 
-PAGING: Fields = {"limit": integer, "starting_after": text, "ending_before": text, "created": time_range}
+PAGING: Fields = {"limit": integer, "starting_after": text, "ending_before": text}
+# Of the lists that can be bounded in time.
+DATED: Fields = {**PAGING, "created": time_range}
 
 BOUNDS: dict[str, Callable[[int, int], bool]] = {
     "gt": lambda created, bound: created > bound,

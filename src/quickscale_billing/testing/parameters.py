@@ -32,6 +32,13 @@ def text(raw: Any, name: str) -> str | None:
     return raw or None
 
 
+def word(raw: Any, name: str) -> str:
+    if found := text(raw, name):
+        return found
+    message = f"You passed an empty string for '{name}'."
+    raise invalid(message, param=name, code="parameter_invalid_empty")
+
+
 def integer(raw: Any, name: str) -> int:
     try:
         return int(text(raw, name) or "")
@@ -55,7 +62,7 @@ def decimal(raw: Any, name: str) -> float:
 
 
 def boolean(raw: Any, name: str) -> bool:
-    if raw not in {"true", "false"}:
+    if raw not in ("true", "false"):
         raise invalid(f"Invalid boolean: {raw}", param=name)
     return bool(raw == "true")
 

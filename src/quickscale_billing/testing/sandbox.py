@@ -60,6 +60,7 @@ class Sandbox:
         self.by_id: dict[str, Object] = {}
         self.request = Request()
         self.conduct = Conduct()
+        self.made: list[str] = []
         self.being_changed: set[str] = set()
         self.address = ""
         self.test_clock: Object | None = None
@@ -76,7 +77,15 @@ class Sandbox:
         created = {"id": identifier, "object": noun, "created": self.now, "livemode": False, **fields}
         self.kinds.setdefault(noun, {})[identifier] = created
         self.by_id[identifier] = created
+        self.made.append(identifier)
         return created
+
+    def forget_since(self, count: int) -> None:
+        """What was made after the first `count` objects."""
+        for identifier in self.made[count:]:
+            if made := self.by_id.get(identifier):
+                self.remove(made)
+        del self.made[count:]
 
     def all(self, noun: str, **members: Any) -> list[Object]:
         """The objects of a kind, oldest first, whose members have these values."""
@@ -144,6 +153,7 @@ class Sandbox:
     def rehearsal(self) -> Iterator[None]:
         """What is done inside leaves no trace."""
         real = self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock
+        made = len(self.made)
         self.kinds, self.conduct = deepcopy(self.kinds), deepcopy(self.conduct)
         self.by_id = {name: each for kind in self.kinds.values() for name, each in kind.items()}
         self.listeners = []
@@ -152,6 +162,7 @@ class Sandbox:
             yield
         finally:
             self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock = real
+            del self.made[made:]
 
     def run_until(self, target: Target) -> None:
         """Move the simulator's own clock to what `target` makes of its time, doing what falls due on the way."""

@@ -102,7 +102,7 @@ class Webhooks:
     def pending(self) -> list[Object]:
         """The events that wait, in the order in which they will be delivered."""
         with self.sandbox.lock:
-            return [self.sandbox.by_id[delivery.event] for delivery in self.waiting]
+            return [self.sandbox.by_id[each.event] for each in self.waiting if each.event in self.sandbox.by_id]
 
     def retries(self, sandbox: Sandbox) -> Iterable[Due]:
         """Nothing to do by the clock itself: what is due is sent when the clock has been moved."""
@@ -138,7 +138,7 @@ class Webhooks:
         """One POST; no lock is held, since the receiver may ask the simulator something meanwhile."""
         with self.sandbox.lock:
             endpoint = self.sandbox.by_id.get(delivery.endpoint)
-            if endpoint is None:
+            if endpoint is None or delivery.event not in self.sandbox.by_id:
                 return delivery
             event, address, secret = self.sandbox.by_id[delivery.event], endpoint["url"], endpoint["_secret"]
             body = json.dumps(render(self.sandbox, event), indent=2).encode()

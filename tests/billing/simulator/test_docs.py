@@ -1,4 +1,4 @@
-"""The reference page names what the simulator plays, and nothing else."""
+"""The reference page names what the simulator plays, and nothing else; and all of that is Stripe's."""
 
 import re
 
@@ -7,9 +7,12 @@ import pytest
 from quickscale_billing.management.commands.stripe_simulator import Command
 from quickscale_billing.testing.cards import CARDS
 from quickscale_billing.testing.pages.panel import ACTIONS
+from quickscale_billing.testing.parameters import Required
 from quickscale_billing.testing.routes import ROUTES
+from quickscale_billing.testing.routing import Route
 from quickscale_billing.testing.simulator import StripeSimulator
 from quickscale_billing.testing.webhooks import Webhooks
+from tests.billing.stripe_description import parameters_of
 from tests.parts import ROOT
 
 pytestmark = pytest.mark.once
@@ -25,6 +28,13 @@ def in_first_cells(pattern: str) -> set[str]:
 
 def test_each_operation_is_listed() -> None:
     assert set(re.findall(r"`((?:GET|POST|DELETE) [^`]+)`", PAGE)) == {f"{each.method} {each.path}" for each in ROUTES}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda each: f"{each.method} {each.path}")
+def test_an_operation_takes_what_stripe_takes_and_asks_for_what_it_asks(route: Route) -> None:
+    known, required = parameters_of(route.method, route.path)
+    assert route.fields.keys() <= known
+    assert {name for name, field in route.fields.items() if isinstance(field, Required)} >= required
 
 
 def test_each_test_card_is_listed_with_its_tokens() -> None:

@@ -24,6 +24,7 @@ from quickscale_billing.testing.pages.markup import (
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 NUMBERS = {"card": "Card number", "sepa_debit": "IBAN"}
+NUMBERS = {"card": "Card number", "sepa_debit": "IBAN"}
 TITLES = {"payment": "Pay", "setup": "Save a card", "subscription": "Subscribe"}
 
 
@@ -73,9 +74,7 @@ def payment_form(sandbox: Sandbox, session: Object) -> str:
     fields = [entry("email", "Email", kind="email")] if session["customer"] is None else []
     if needs_card(session):
         fields += [
-            entry(
-                "cardNumber", "Card number" if session["payment_method_types"] == ["card"] else "Card number or IBAN"
-            ),
+            entry("cardNumber", " or ".join(NUMBERS[kind] for kind in session["payment_method_types"])),
             entry("cardExpiry", "Expiry", value="12 / 34"),
             entry("cardCvc", "CVC", value="123"),
             entry("billingName", "Name on card", required=False),

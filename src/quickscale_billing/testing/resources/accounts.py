@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quickscale_billing.testing.errors import missing
-from quickscale_billing.testing.listing import PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import Params
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
@@ -62,7 +62,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return own(sandbox)
 
 
-@accepts(PAGING)
+@accepts(DATED)
 def list_connected(sandbox: Sandbox, params: Params) -> Page:
     """Accounts connected to this one: the simulator has none."""
     return page([], params, url="/v1/accounts")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quickscale_billing.testing.listing import PAGING, Page, newest_first, page
+from quickscale_billing.testing.listing import DATED, PAGING, Page, newest_first, page
 from quickscale_billing.testing.parameters import Params, text
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
@@ -13,7 +13,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("charge", identifier)
 
 
-@accepts(PAGING, customer=text, payment_intent=text)
+@accepts(DATED, customer=text, payment_intent=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "charge", params, url="/v1/charges", filters=("customer", "payment_intent"))
 
@@ -28,7 +28,7 @@ def retrieve_balance_transaction(sandbox: Sandbox, params: Params, identifier: s
     return sandbox.get("balance_transaction", identifier)
 
 
-@accepts(PAGING, source=text, type=text)
+@accepts(DATED, source=text, type=text)
 def list_balance_transactions(sandbox: Sandbox, params: Params) -> Page:
     url, filters = "/v1/balance_transactions", ("source", "type")
     return newest_first(sandbox, "balance_transaction", params, url=url, filters=filters)

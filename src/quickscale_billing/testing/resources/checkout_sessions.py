@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from quickscale_billing.testing import checkout, discounts, saving
+from quickscale_billing.testing import checkout, discounts, locales, saving
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first, page
+from quickscale_billing.testing.listing import DATED, PAGING, Page, newest_first, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -22,6 +22,7 @@ from quickscale_billing.testing.parameters import (
     one_of,
     positive,
     text,
+    unless_empty,
 )
 from quickscale_billing.testing.resources import prices, products, subscriptions
 from quickscale_billing.testing.routing import accepts
@@ -44,7 +45,7 @@ ECHOED: Fields = {
     "cancel_url": text,
     "client_reference_id": text,
     "customer_email": text,
-    "locale": text,
+    "locale": unless_empty(one_of(*locales.CHECKOUT)),
     "payment_method_collection": one_of("always", "if_required"),
     "submit_type": one_of("auto", "book", "donate", "pay", "subscribe"),
     "success_url": text,
@@ -321,7 +322,7 @@ def expire(sandbox: Sandbox, params: Params, identifier: str) -> Object:
 
 
 @accepts(
-    PAGING,
+    DATED,
     customer=text,
     payment_intent=text,
     status=one_of("open", "complete", "expired"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing import discounts
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Params,
     Required,
@@ -17,7 +17,7 @@ from quickscale_billing.testing.parameters import (
     positive,
     text,
 )
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 
@@ -74,7 +74,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("coupon", identifier)
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     coupon = sandbox.get("coupon", identifier)
     coupon["valid"] = False
@@ -83,6 +83,6 @@ def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return coupon
 
 
-@accepts(PAGING)
+@accepts(DATED)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "coupon", params, url="/v1/coupons")

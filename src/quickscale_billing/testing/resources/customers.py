@@ -6,11 +6,12 @@ from typing import Any
 
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.ids import token
-from quickscale_billing.testing.listing import PAGING, Page, newest_first, page
+from quickscale_billing.testing.listing import DATED, PAGING, Page, newest_first, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
-    either,
+    Required,
+    currency,
     integer,
     many,
     merge_metadata,
@@ -19,9 +20,10 @@ from quickscale_billing.testing.parameters import (
     one_of,
     text,
     unless_empty,
+    word,
 )
 from quickscale_billing.testing.resources import attaching
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 ADDRESS_LINES = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -36,8 +38,8 @@ WRITABLE: Fields = {
     "metadata": metadata,
     "name": text,
     "phone": text,
-    "preferred_locales": many(text),
-    "tax": nested(ip_address=text, validate_location=one_of("auto", "deferred", "immediately")),
+    "preferred_locales": many(word),
+    "tax": nested(ip_address=text, validate_location=one_of("deferred", "immediately")),
     "tax_exempt": unless_empty(one_of("none", "exempt", "reverse")),
 }
 PLAIN = ("description", "email", "name", "phone", "preferred_locales", "balance")
@@ -143,7 +145,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return customer
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     """Deleting cancels the subscriptions: the simulator reacts to the event."""
     customer = living(sandbox, identifier, param="id")
@@ -153,7 +155,7 @@ def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return customer
 
 
-@accepts(PAGING, email=text, test_clock=text)
+@accepts(DATED, email=text, test_clock=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     if "test_clock" not in params:
         everybody = [each for each in reversed(sandbox.all("customer")) if not each.get("deleted")]
@@ -163,7 +165,7 @@ def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "customer", params, url="/v1/customers", filters=("email", "test_clock"))
 
 
-@accepts(amount=integer, currency=text, description=text, metadata=metadata)
+@accepts(amount=Required(integer), currency=Required(currency), description=text, metadata=metadata)
 def credit(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     """https://docs.stripe.com/billing/customer/balance: negative is money the customer has with us."""
     customer = living(sandbox, identifier, param="id")
@@ -173,11 +175,10 @@ def credit(sandbox: Sandbox, params: Params, identifier: str) -> Object:
         return record_balance(sandbox, customer, params["amount"], currency=params["currency"], **described)
 
 
-def record_balance(
-    sandbox: Sandbox, customer: Object, amount: int, *, kind: str = "adjustment", currency: str = "usd", **more: Any
-) -> Object:
-    """The customer's balance is already the new one."""
-    customer["currency"] = customer["currency"] or currency
+def record_balance(sandbox: Sandbox, customer: Object, amount: int, *, kind: str = "adjustment", **more: Any) -> Object:
+    """The customer's balance is already the new one; `currency` counts if the customer has none yet."""
+    customer["currency"] = customer["currency"] or more.pop("currency", "usd")
+    more.pop("currency", None)
     fields: Object = {"description": None, "metadata": {}, "invoice": None, "credit_note": None, **more}
     return sandbox.create(
         "customer_balance_transaction",
@@ -193,13 +194,13 @@ def record_balance(
     )
 
 
-@accepts(PAGING)
+@accepts(DATED)
 def list_balance(sandbox: Sandbox, params: Params, identifier: str) -> Page:
     found = sandbox.all("customer_balance_transaction", customer=identifier)
     return page(found[::-1], params, url=f"/v1/customers/{identifier}/balance_transactions")
 
 
-@accepts(PAGING, type=either("card", text))
+@accepts(PAGING, type=one_of("card", "sepa_debit"))
 def list_methods(sandbox: Sandbox, params: Params, identifier: str) -> Page:
     living(sandbox, identifier, param="id")
     wanted = {"customer": identifier} | ({"type": params["type"]} if "type" in params else {})

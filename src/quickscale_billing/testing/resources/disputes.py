@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing import disputing
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Params,
     boolean,
@@ -46,6 +46,6 @@ def close(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return disputing.close(sandbox, sandbox.get("dispute", identifier), status="lost")
 
 
-@accepts(PAGING, charge=text, payment_intent=text)
+@accepts(DATED, charge=text, payment_intent=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "dispute", params, url="/v1/disputes", filters=("charge", "payment_intent"))

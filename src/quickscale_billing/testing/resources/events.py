@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from quickscale_billing.testing.listing import PAGING, Page, page
-from quickscale_billing.testing.parameters import Params, boolean, many, text
+from quickscale_billing.testing.listing import DATED, Page, page
+from quickscale_billing.testing.parameters import Params, boolean, many, word
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
@@ -15,7 +15,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("event", identifier)
 
 
-@accepts(PAGING, type=text, types=many(text), delivery_success=boolean)
+@accepts(DATED, type=word, types=many(word), delivery_success=boolean)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     kinds = params.get("types", [params["type"]] if "type" in params else ["*"])
     chosen = [each for each in reversed(sandbox.all("event")) if any(fnmatchcase(each["type"], kind) for kind in kinds)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from quickscale_billing.testing import invoice_drafts, waiting_items
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.invoice_lines import Draft
-from quickscale_billing.testing.listing import PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import (
     Params,
     Required,
@@ -18,7 +18,7 @@ from quickscale_billing.testing.parameters import (
     nested,
     text,
 )
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 
@@ -58,7 +58,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("invoiceitem", identifier)
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     item = sandbox.get("invoiceitem", identifier)
     if item["invoice"]:
@@ -68,7 +68,7 @@ def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return {"id": identifier, "object": "invoiceitem", "deleted": True}
 
 
-@accepts(PAGING, customer=text, invoice=text, pending=boolean)
+@accepts(DATED, customer=text, invoice=text, pending=boolean)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     equal = {name: params[name] for name in ("customer", "invoice") if name in params}
     found = sandbox.all("invoiceitem", **equal)[::-1]

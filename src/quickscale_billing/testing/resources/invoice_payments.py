@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quickscale_billing.testing.listing import PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import Params, Required, nested, one_of, text
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
@@ -14,7 +14,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
 
 
 @accepts(
-    PAGING,
+    DATED,
     invoice=text,
     payment=nested(type=Required(one_of("payment_intent")), payment_intent=text),
     status=one_of("canceled", "open", "paid"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from quickscale_billing.testing import invoice_drafts, invoicing, waiting_items
-from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first, page
+from quickscale_billing.testing.errors import declined, invalid
+from quickscale_billing.testing.listing import DATED, PAGING, Page, newest_first, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -23,7 +23,7 @@ from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.resources import attaching, subscriptions
 from quickscale_billing.testing.resources.invoice_items import draft_of
 from quickscale_billing.testing.resources.payment_intents import payment_error
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 WRITABLE: Fields = {
@@ -90,7 +90,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return invoice
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     invoice = sandbox.get("invoice", identifier)
     if invoice["status"] != "draft" or invoice_drafts.subscription_of(invoice):
@@ -145,7 +145,7 @@ def refused(sandbox: Sandbox, invoice: Object) -> Exception:
     if intent and intent["last_payment_error"]:
         return payment_error(sandbox, intent)
     message = "This payment requires additional user action before it can be completed successfully."
-    return invalid(message, code="invoice_payment_intent_requires_action")
+    return declined("invoice_payment_intent_requires_action", message)
 
 
 @accepts()
@@ -165,8 +165,8 @@ def mark_uncollectible(sandbox: Sandbox, params: Params, identifier: str) -> Obj
 
 
 @accepts(
-    PAGING,
-    collection_method=text,
+    DATED,
+    collection_method=one_of("charge_automatically", "send_invoice"),
     customer=text,
     status=one_of("draft", "open", "paid", "uncollectible", "void"),
     subscription=text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from quickscale_billing.testing.errors import StripeError, invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -47,11 +47,11 @@ CONFIRMABLE = {"requires_payment_method", "requires_confirmation", "requires_act
 @accepts(
     {**WRITABLE, **CONFIRMING},
     amount=Required(positive),
-    automatic_payment_methods=nested(enabled=boolean, allow_redirects=one_of("always", "never")),
+    automatic_payment_methods=nested(enabled=Required(boolean), allow_redirects=one_of("always", "never")),
     confirm=boolean,
     currency=Required(currency),
     customer=text,
-    payment_method_types=many(text),
+    payment_method_types=many(one_of("card")),
 )
 def create(sandbox: Sandbox, params: Params) -> Object:
     if customer := params.get("customer"):
@@ -150,6 +150,6 @@ def unexpected_state(sandbox: Sandbox, intent: Object, message: str) -> StripeEr
     return StripeError(HTTPStatus.BAD_REQUEST, "invalid_request_error", message, **details)
 
 
-@accepts(PAGING, customer=text)
+@accepts(DATED, customer=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "payment_intent", params, url="/v1/payment_intents", filters=("customer",))

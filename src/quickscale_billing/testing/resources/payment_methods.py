@@ -55,7 +55,7 @@ def retrieve_of_customer(sandbox: Sandbox, params: Params, customer: str, identi
     return found
 
 
-@accepts(PAGING, customer=text, type=text)
+@accepts(PAGING, customer=text, type=one_of("card", "sepa_debit"))
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "payment_method", params, url="/v1/payment_methods", filters=("customer", "type"))
 

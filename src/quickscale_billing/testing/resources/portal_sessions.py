@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from quickscale_billing.testing.parameters import Params, Required, text
+from quickscale_billing.testing import locales
+from quickscale_billing.testing.parameters import Params, Required, one_of, text, unless_empty
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 
-@accepts(customer=Required(text), locale=text, return_url=text)
+@accepts(customer=Required(text), locale=unless_empty(one_of(*locales.PORTAL)), return_url=text)
 def create(sandbox: Sandbox, params: Params) -> Object:
     customer = sandbox.get("customer", params["customer"], param="customer")
     session = sandbox.create(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -17,6 +17,7 @@ from quickscale_billing.testing.parameters import (
     one_of,
     positive,
     text,
+    word,
 )
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
@@ -48,7 +49,7 @@ def create(sandbox: Sandbox, params: Params) -> Object:
 
 
 def make(sandbox: Sandbox, params: Params) -> Object:
-    sandbox.get("product", params["product"], param="product")
+    sandbox.get("product", params.get("product") or "", param="product")
     claim_lookup_key(sandbox, params)
     created = sandbox.create(
         "price",
@@ -110,10 +111,10 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
 
 
 @accepts(
-    PAGING,
+    DATED,
     active=boolean,
     currency=currency,
-    lookup_keys=many(text),
+    lookup_keys=many(word),
     product=text,
     recurring=nested(interval=one_of(*INTERVALS)),
     type=one_of("one_time", "recurring"),

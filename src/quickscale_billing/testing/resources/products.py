@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -14,19 +14,19 @@ from quickscale_billing.testing.parameters import (
     metadata,
     nested,
     text,
+    word,
 )
 from quickscale_billing.testing.resources import prices
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 WRITABLE: Fields = {
     "active": boolean,
-    "default_price": text,
     "description": text,
-    "images": many(text),
+    "images": many(word),
     "marketing_features": many(nested(name=Required(text))),
     "metadata": metadata,
-    "name": text,
+    "name": word,
     "statement_descriptor": text,
     "tax_code": text,
     "unit_label": text,
@@ -34,7 +34,7 @@ WRITABLE: Fields = {
 }
 
 
-@accepts({**WRITABLE, "name": Required(text)}, id=text, default_price_data=nested(prices.PRICE_DATA))
+@accepts({**WRITABLE, "name": Required(word)}, id=text, default_price_data=nested(prices.PRICE_DATA))
 def create(sandbox: Sandbox, params: Params) -> Object:
     if (taken := params.get("id")) in sandbox.by_id:
         raise invalid("Product already exists.", param="id", code="resource_already_exists")
@@ -71,7 +71,7 @@ def blank(sandbox: Sandbox, identifier: str | None) -> Object:
 
 
 def change(product: Object, params: Params) -> None:
-    plain = WRITABLE.keys() - {"metadata"}
+    plain = (WRITABLE.keys() | {"default_price"}) - {"metadata"}
     product.update({name: value for name, value in params.items() if name in plain})
     if "metadata" in params:
         product["metadata"] = merge_metadata(product["metadata"], params["metadata"])
@@ -90,7 +90,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("product", identifier)
 
 
-@accepts(WRITABLE)
+@accepts(WRITABLE, default_price=text)
 def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     product = sandbox.get("product", identifier)
     if default := params.get("default_price"):
@@ -101,7 +101,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return product
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     product = sandbox.get("product", identifier)
     if sandbox.all("price", product=identifier):
@@ -111,7 +111,7 @@ def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return {"id": identifier, "object": "product", "deleted": True}
 
 
-@accepts(PAGING, active=boolean, ids=many(text), url=text)
+@accepts(DATED, active=boolean, ids=many(word), url=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     found = sandbox.all("product", **{name: params[name] for name in ("active", "url") if name in params})
     chosen = [each for each in reversed(found) if "ids" not in params or each["id"] in params["ids"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.ids import token
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Params,
     Required,
@@ -69,7 +69,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return promotion
 
 
-@accepts(PAGING, active=boolean, code=text, coupon=text, customer=text)
+@accepts(DATED, active=boolean, code=text, coupon=text, customer=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(
         sandbox, "promotion_code", params, url="/v1/promotion_codes", filters=("active", "code", "customer")

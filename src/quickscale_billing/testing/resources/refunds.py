@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing.charging import book
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import Params, merge_metadata, metadata, one_of, positive, text
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
@@ -89,6 +89,6 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return refund
 
 
-@accepts(PAGING, charge=text, payment_intent=text)
+@accepts(DATED, charge=text, payment_intent=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     return newest_first(sandbox, "refund", params, url="/v1/refunds", filters=("charge", "payment_intent"))

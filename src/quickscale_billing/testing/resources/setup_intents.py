@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from quickscale_billing.testing import saving
 from quickscale_billing.testing.errors import StripeError, invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Params,
     boolean,
@@ -78,7 +78,7 @@ def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("setup_intent", identifier)
 
 
-@accepts(PAGING, customer=text, payment_method=text)
+@accepts(DATED, customer=text, payment_method=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     filters = ("customer", "payment_method")
     return newest_first(sandbox, "setup_intent", params, url="/v1/setup_intents", filters=filters)

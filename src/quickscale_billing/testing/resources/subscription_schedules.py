@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing import changing, scheduling
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import PAGING, Page, newest_first
+from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import (
     Params,
     Required,
@@ -136,7 +136,7 @@ def cancel(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return scheduling.cancel(sandbox, running(sandbox, identifier, verb="cancel"))
 
 
-@accepts(PAGING, customer=text)
+@accepts(DATED, customer=text)
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     url = "/v1/subscription_schedules"
     return newest_first(sandbox, "subscription_schedule", params, url=url, filters=("customer",))

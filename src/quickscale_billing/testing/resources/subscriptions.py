@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing import changing, discounts, lifecycle, subscribing
 from quickscale_billing.testing.errors import invalid, missing
-from quickscale_billing.testing.listing import PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, PAGING, Page, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -33,7 +33,10 @@ item = nested(deleted=boolean, id=text, metadata=metadata, price=text, quantity=
 trial_settings = nested(
     end_behavior=Required(nested(missing_payment_method=Required(one_of("cancel", "create_invoice", "pause"))))
 )
-payment_settings = nested(payment_method_types=many(text), save_default_payment_method=one_of("off", "on_subscription"))
+payment_settings = nested(
+    payment_method_types=many(one_of("card")),
+    save_default_payment_method=one_of("off", "on_subscription"),
+)
 cancellation_details = nested(
     comment=text,
     feedback=unless_empty(
@@ -277,7 +280,7 @@ def cancel(sandbox: Sandbox, params: Params, identifier: str) -> Object:
 
 
 @accepts(
-    PAGING,
+    DATED,
     customer=text,
     price=text,
     status=one_of(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.listing import PAGING, Page, newest_first
 from quickscale_billing.testing.parameters import Params, Required, integer, text
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
 LASTS = timedelta(days=30)
@@ -42,7 +42,7 @@ def advance(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return clock
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     """Its customers, and all that is theirs, go with it."""
     clock = sandbox.get("test_helpers.test_clock", identifier)

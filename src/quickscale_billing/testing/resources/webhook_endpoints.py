@@ -16,14 +16,15 @@ from quickscale_billing.testing.parameters import (
     merge_metadata,
     metadata,
     text,
+    word,
 )
-from quickscale_billing.testing.routing import accepts
+from quickscale_billing.testing.routing import accepts, accepts_nothing
 from quickscale_billing.testing.sandbox import API_VERSION, Object, Sandbox
 
-WRITABLE: Fields = {"description": text, "enabled_events": many(text), "metadata": metadata, "url": text}
+WRITABLE: Fields = {"description": text, "enabled_events": many(word), "metadata": metadata, "url": text}
 
 
-@accepts({**WRITABLE, "enabled_events": Required(many(text)), "url": Required(text)}, api_version=text, connect=boolean)
+@accepts({**WRITABLE, "enabled_events": Required(many(word)), "url": Required(text)}, api_version=text, connect=boolean)
 def create(sandbox: Sandbox, params: Params) -> Object:
     """The secret is told once, in this answer."""
     check(params)
@@ -72,7 +73,7 @@ def update(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return endpoint
 
 
-@accepts()
+@accepts_nothing
 def delete(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     sandbox.remove(sandbox.get("webhook_endpoint", identifier))
     return {"id": identifier, "object": "webhook_endpoint", "deleted": True}
