@@ -61,7 +61,7 @@ class BaseService:
 
     def get_cost(self, data: Any) -> Decimal:
         """The most that a run on this `Input` may cost. So much is held; it may be charged less in the end."""
-        from quickscale_services import quoting
+        from quickscale_services.pricing import quoting
 
         return quoting.most(self, data, quoting.tariff_of(self, data))
 
@@ -157,9 +157,10 @@ class BaseService:
     @property
     def price_label(self) -> str:
         """The price as people read it, with what an administrator has set."""
-        from quickscale_services import price_labels, switches
+        from quickscale_services import switches
+        from quickscale_services.pricing import labels
 
-        return price_labels.price_label(self, switches.switch_of(self.name))
+        return labels.price_label(self, switches.switch_of(self.name))
 
     def __str__(self) -> str:
         return str(self.title or self.name)

@@ -19,7 +19,7 @@ from quickscale_services import discovery, engines
 from quickscale_services.background_records import longest
 from quickscale_services.base import BaseService
 from quickscale_services.conf import conf
-from quickscale_services.pricing import FromInput, PerToken, Price, as_price
+from quickscale_services.pricing.expressions import FromInput, PerToken, Price, as_price
 from quickscale_services.records import GRACE
 from quickscale_services.registry import registry
 

@@ -18,8 +18,8 @@ from quickscale_credits.exceptions import CaptureExceedsHold, InvalidAmount
 from quickscale_credits.ledger.requests import checked_text
 from quickscale_services import background_records
 from quickscale_services.exceptions import RunCanceled, ServiceTimeout
-from quickscale_services.quantities import as_json, quantity
-from quickscale_services.quoting import Quote, require_known
+from quickscale_services.pricing.quantities import as_json, quantity
+from quickscale_services.pricing.quoting import Quote, require_known
 
 if TYPE_CHECKING:
     from quickscale_services.exceptions import Message

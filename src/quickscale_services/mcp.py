@@ -42,7 +42,7 @@ from quickscale_services.base import BaseService, ServiceResult
 from quickscale_services.exceptions import InvalidInput
 from quickscale_services.input_shapes import file_fields
 from quickscale_services.models import Service
-from quickscale_services.price_labels import price_label
+from quickscale_services.pricing.labels import price_label
 from quickscale_services.registry import registry
 from quickscale_services.schemas import plain
 

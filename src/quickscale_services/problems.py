@@ -18,7 +18,7 @@ from quickscale_services.exceptions import (
     ServiceForbidden,
     ServiceTimeout,
 )
-from quickscale_services.price_words import in_credits
+from quickscale_services.pricing.words import in_credits
 
 # The pages answer with the status, the HTTP API with the code as well.
 ANSWERS: dict[type[Exception], tuple[int, str]] = {

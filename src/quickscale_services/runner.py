@@ -33,7 +33,7 @@ from quickscale_services.exceptions import (
     ServiceTimeout,
 )
 from quickscale_services.executing import execute
-from quickscale_services.quoting import Quote, quote
+from quickscale_services.pricing.quoting import Quote, quote
 from quickscale_services.replays import first_result
 from quickscale_services.switches import switch_of
 

@@ -24,7 +24,7 @@ from quickscale_services.forms import ServiceForm
 from quickscale_services.models import Service
 from quickscale_services.page_events import PageTeller
 from quickscale_services.presentation import shown_output
-from quickscale_services.price_labels import fixed_price, price_label
+from quickscale_services.pricing.labels import fixed_price, price_label
 from quickscale_services.problems import ERRORS, problem
 from quickscale_services.registry import registry
 from quickscale_services.switches import switch_of

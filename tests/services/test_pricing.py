@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quickscale_credits.exceptions import InvalidAmount
 from quickscale_services.pricing import Fixed, FromInput, PerToken, PerUnit, Sum
-from quickscale_services.tariffs import Tariff
+from quickscale_services.pricing.tariffs import Tariff
 
 pytestmark = pytest.mark.once
 

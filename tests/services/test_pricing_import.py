@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from quickscale_services.known_prices import Terms, card_of
 from quickscale_services.models import RateCard
+from quickscale_services.pricing.known_prices import Terms, card_of
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +78,7 @@ def test_what_it_cannot_do_it_says(arguments):
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "quickscale_services.known_prices", None)
+    monkeypatch.setitem(sys.modules, "quickscale_services.pricing.known_prices", None)
     with pytest.raises(CommandError, match=r"django-quickscale\[prices\]"):
         imported("gpt-4o-mini", "--credits-per-dollar", "100")
 

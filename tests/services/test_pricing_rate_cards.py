@@ -18,7 +18,7 @@ from quickscale_services import BaseService, pricing, queueing, usage
 from quickscale_services.exceptions import InvalidInput, NoRateCard, ServiceFailed
 from quickscale_services.models import RateCard, Service, ServiceRun
 from quickscale_services.pricing import FromInput, PerToken
-from quickscale_services.quoting import Quote
+from quickscale_services.pricing.quoting import Quote
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import doing
 

@@ -13,7 +13,7 @@ from quickscale_services import BaseService, pricing, registry
 from quickscale_services.checks import check_service
 from quickscale_services.exceptions import ServiceFailed, UnknownUnit
 from quickscale_services.models import Service, ServiceRun
-from quickscale_services.quoting import Quote
+from quickscale_services.pricing.quoting import Quote
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import doing
 

@@ -17,7 +17,7 @@ from quickscale_credits.conf import conf
 from quickscale_credits.models import CreditAccount, LedgerEntry
 from quickscale_services import registry
 from quickscale_services.models import ServiceRun
-from quickscale_services.price_labels import price_label
+from quickscale_services.pricing.labels import price_label
 from quickscale_services.switches import switch_of
 
 logger = logging.getLogger(__name__)

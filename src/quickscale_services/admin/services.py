@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quickscale_services.admin.usage import may_view, usage_view
 from quickscale_services.models import Service
-from quickscale_services.price_labels import price_label
+from quickscale_services.pricing.labels import price_label
 from quickscale_services.registry import registry
 
 if TYPE_CHECKING:  # generic to the type checker alone

@@ -16,7 +16,7 @@ from quickscale_services.api.openapi import offered
 from quickscale_services.base import BaseService
 from quickscale_services.input_shapes import file_fields, variants_by_field
 from quickscale_services.models import Service
-from quickscale_services.price_labels import price_label
+from quickscale_services.pricing.labels import price_label
 
 Json = dict[str, Any]
 

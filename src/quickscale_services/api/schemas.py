@@ -13,7 +13,7 @@ from quickscale_credits.models import LedgerEntry
 from quickscale_services.api.rendering import credits_text, seconds
 from quickscale_services.base import BaseService
 from quickscale_services.models import Service, ServiceRun
-from quickscale_services.price_labels import fixed_price, price_label
+from quickscale_services.pricing.labels import fixed_price, price_label
 
 Credits = Annotated[str, Field(pattern=r"^-?\d+(\.\d{1,6})?$", examples=["2.5"])]
 Item = TypeVar("Item")

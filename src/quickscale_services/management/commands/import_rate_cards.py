@@ -8,7 +8,7 @@ from django.db import transaction
 
 from quickscale_credits.management.ledger_command import LedgerCommand
 from quickscale_services.models import RateCard
-from quickscale_services.quantities import quantity
+from quickscale_services.pricing.quantities import quantity
 
 
 class Command(LedgerCommand):
@@ -47,7 +47,7 @@ def _cards(
 ) -> list[RateCard]:
     """All of them, or none: a misspelled name must not leave the others made."""
     try:
-        from quickscale_services.known_prices import Terms, UnknownModel, card_of
+        from quickscale_services.pricing.known_prices import Terms, UnknownModel, card_of
     except ImportError as error:
         raise CommandError(f'{error}. Install it: pip install "django-quickscale[prices]"') from error
     worth = _number(credits_per_dollar, "--credits-per-dollar", places=6)

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from quickscale_credits.management.ledger_command import LedgerCommand
 from quickscale_services.base import BaseService
 from quickscale_services.models import Service
-from quickscale_services.price_labels import price_label
+from quickscale_services.pricing.labels import price_label
 from quickscale_services.registry import registry
 
 COLUMNS = ("name", "title", "price", "active", "module")

@@ -8,7 +8,7 @@ from quickscale_credits.management.ledger_command import LedgerCommand
 from quickscale_services import discovery
 from quickscale_services.base import BaseService
 from quickscale_services.causes import cause_of
-from quickscale_services.price_words import in_credits
+from quickscale_services.pricing.words import in_credits
 from quickscale_services.registry import registry
 from quickscale_services.validating import validate
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from quickscale_services.pricing import Fixed, Price, as_price
-from quickscale_services.quoting import has_own_cost
+from quickscale_services.pricing.expressions import Fixed, Price, as_price
+from quickscale_services.pricing.quoting import has_own_cost
 
 if TYPE_CHECKING:
     from quickscale_services.base import BaseService

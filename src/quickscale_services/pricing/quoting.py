@@ -14,9 +14,9 @@ from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_credits.exceptions import InvalidAmount
 from quickscale_services.base import BaseService
 from quickscale_services.exceptions import InvalidInput, ServiceFailed, UnknownUnit
-from quickscale_services.pricing import Price, as_price
-from quickscale_services.quantities import quantity
-from quickscale_services.tariffs import Tariff
+from quickscale_services.pricing.expressions import Price, as_price
+from quickscale_services.pricing.quantities import quantity
+from quickscale_services.pricing.tariffs import Tariff
 
 if TYPE_CHECKING:
     from quickscale_services.models import Service, ServiceRun

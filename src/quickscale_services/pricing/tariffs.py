@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Self
 
 from quickscale_credits.amounts import MICRO, from_micro
-from quickscale_services.quantities import as_json
+from quickscale_services.pricing.quantities import as_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a service costs, as an expression: `cost = pricing.Fixed(2) + pricing.PerUnit("pages", "0.1")`.
+"""The expressions that stand as a service's `cost`.
 
 A sum is exact and rounded up once, at the sixth place, however it is written.
 """
@@ -15,16 +15,14 @@ from django.utils.translation import gettext as _
 
 from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_services.exceptions import InvalidInput, NoRateCard
-from quickscale_services.price_words import MILLION, in_credits, per_number, per_unit
-from quickscale_services.quantities import quantity
-from quickscale_services.tariffs import CardVersion, Tariff, UnitRate
+from quickscale_services.pricing.quantities import quantity
+from quickscale_services.pricing.tariffs import CardVersion, Tariff, UnitRate
+from quickscale_services.pricing.words import MILLION, in_credits, per_number, per_unit
 from quickscale_services.usage import TOKENS
 
 if TYPE_CHECKING:
     from quickscale_services.exceptions import Message
     from quickscale_services.models import RateCard
-
-__all__ = ["Amount", "Fixed", "FromInput", "PerToken", "PerUnit", "Price", "Sum"]
 
 Amount = int | Decimal | str
 
