@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils.html import escape
 
@@ -146,6 +147,14 @@ def test_while_stripe_is_down_the_page_offers_to_try_again(shop, buyer, outage):
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert form_of(answer.content.decode(), "large")["key"] == form["key"]
     assert buyer.post("/billing/buy/large/", form).status_code == 303
+
+
+def test_a_host_with_atomic_requests_sells_as_well(shop, buyer, user, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    assert buyer.post("/billing/buy/large/").status_code == 303
+    session = CheckoutSession.objects.get()
+    shop.pay(session)
+    assert "1,050 credits" in come_back(buyer, session).content.decode()
 
 
 def test_what_stripe_refuses_is_said_without_its_words(shop, buyer, settings, caplog):
