@@ -11,6 +11,8 @@ from quickscale_services.testing import register_temporarily
 from tests.services.samples import doing
 from tests.services.test_api_fuzzing import Shapes, Sized
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def document(client, db):

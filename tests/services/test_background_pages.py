@@ -13,6 +13,8 @@ from quickscale_services.models import ServiceRun
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords, doing
 
+pytestmark = pytest.mark.once
+
 HTMX = {"HX-Request": "true"}
 
 

@@ -13,6 +13,8 @@ from quickscale_services.switches import make_after_migrate
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords
 
+pytestmark = pytest.mark.once
+
 SOUND = """
     from quickscale_services import BaseService, register_service
 

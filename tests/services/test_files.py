@@ -7,6 +7,8 @@ from pydantic import BaseModel, ValidationError
 
 from quickscale_services.files import DEFAULT_MAX_SIZE, Accept, Upload
 
+pytestmark = pytest.mark.once
+
 
 class Input(BaseModel):
     picture: Annotated[Upload, Accept("image/png", ".gif", max_size=5)]

@@ -7,7 +7,7 @@ import pytest
 
 from quickscale_services.models import RateCard
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 CARDS = "/admin/quickscale_services/ratecard/"
 FORM = {"model": "small", "input": "15", "output": "60", "margin": "0.25", "valid_from_0": "2026-01-10"}

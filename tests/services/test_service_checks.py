@@ -10,6 +10,8 @@ from quickscale_services.checks import check_queue, check_service, check_setting
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords, Doing, doing
 
+pytestmark = pytest.mark.once
+
 
 def problems(**attributes):
     return [message.id.removeprefix("quickscale_services.") for message in check_service(doing(None, **attributes))]

@@ -11,6 +11,8 @@ from quickscale_services.models import ServiceRun
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import streaming_service
 
+pytestmark = pytest.mark.once
+
 ADDRESS = "/services/doing/"
 EVENTS = {"Accept": "text/event-stream"}
 

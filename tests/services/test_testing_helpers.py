@@ -12,6 +12,8 @@ from quickscale_services.models import ServiceRun
 from quickscale_services.testing import fake_clock, run_service
 from tests.services.samples import CountWords, Metered, doing
 
+pytestmark = pytest.mark.once
+
 
 def test_a_run_is_funded_and_leaves_nothing_over(user):
     result = run_service(CountWords, user, text="one two")

@@ -7,9 +7,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from quickscale_services.crediting import credited_back
-from quickscale_services.key_forms import scope_words
 from quickscale_services.labels import label
 from quickscale_services.models import ServiceRun
+from quickscale_services.pages.key_forms import scope_words
 from quickscale_services.pricing.words import in_credits
 from quickscale_services.registry import registry
 

@@ -17,7 +17,7 @@ from quickscale_credits.owners import owner_required
 from quickscale_services import schemas
 from quickscale_services.base import BaseService
 from quickscale_services.models import ServiceRun
-from quickscale_services.presentation import shown_output
+from quickscale_services.pages.presentation import shown_output
 from quickscale_services.registry import registry
 
 RUNS_ON_A_PAGE = 50

@@ -9,7 +9,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from quickscale_services.base import ServiceResult
-from quickscale_services.presentation import shown
+from quickscale_services.pages.presentation import shown
 from quickscale_services.problems import ERRORS, problem
 
 

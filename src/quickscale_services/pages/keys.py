@@ -14,8 +14,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from quickscale_credits.owners import owner_required
-from quickscale_services.key_forms import KeyForm
 from quickscale_services.models import ApiKey
+from quickscale_services.pages.key_forms import KeyForm
 
 
 @never_cache

@@ -20,10 +20,10 @@ from quickscale_services import streaming
 from quickscale_services.base import BaseService, ServiceResult
 from quickscale_services.events import respond, wants_events
 from quickscale_services.exceptions import InvalidInput, RunInProgress, UnknownService
-from quickscale_services.forms import ServiceForm
 from quickscale_services.models import Service
-from quickscale_services.page_events import PageTeller
-from quickscale_services.presentation import shown_output
+from quickscale_services.pages.events import PageTeller
+from quickscale_services.pages.forms import ServiceForm
+from quickscale_services.pages.presentation import shown_output
 from quickscale_services.pricing.labels import fixed_price, price_label
 from quickscale_services.problems import ERRORS, problem
 from quickscale_services.registry import registry
