@@ -1,6 +1,7 @@
 """How the simulator speaks: forms, errors, keys, pages, expansion. Each test names the page of Stripe it plays."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -92,6 +93,13 @@ class TestIdempotency:
         stripe_simulator.clock.advance(timedelta(hours=24))
         assert client.customers.create({"name": "Ada"}, {"idempotency_key": "once"}).id != first.id
 
+    def test_at_once_from_many_threads_it_is_done_once(self, client: Any) -> None:
+        with ThreadPoolExecutor(8) as crowd:
+            key = {"idempotency_key": "once"}
+            made = list(crowd.map(lambda _: client.customers.create({"name": "Ada"}, key).id, range(24)))
+        assert made == [made[0]] * 24
+        assert len(client.customers.list().data) == 1
+
     def test_an_error_of_an_executed_request_is_kept_too(self, client: Any) -> None:
         given = {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa_chargeDeclined", "confirm": True}
         for _ in range(2):
@@ -146,3 +154,12 @@ def test_an_event_carries_the_object_as_it_was_then(client: Any) -> None:
 def test_ids_are_the_same_in_every_run_with_one_seed() -> None:
     first, second = StripeSimulator(seed="seven"), StripeSimulator(seed="seven")
     assert first.account["id"] == second.account["id"] != StripeSimulator(seed="eight").account["id"]
+
+
+def test_a_refused_request_leaves_nothing_behind(client: Any, price: Callable[..., Any], events: Any) -> None:
+    lines = [{"price": price(4900).id}, {"price": price(4900, currency="eur").id}]
+    before = events()
+    asked = {"mode": "payment", "line_items": lines, "success_url": "http://testserver/"}
+    with pytest.raises(stripe.InvalidRequestError, match="is in eur, the session in usd"):
+        client.checkout.sessions.create(asked)
+    assert (client.checkout.sessions.list().data, events()) == ([], before)

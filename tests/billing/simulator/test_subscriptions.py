@@ -322,3 +322,35 @@ class TestEnding:
         client.customers.delete(begun.customer)
         assert client.subscriptions.retrieve(begun.id).status == "canceled"
         assert client.customers.retrieve(begun.customer).deleted
+
+
+class TestClocksOfTheirOwn:
+    """https://docs.stripe.com/billing/testing/test-clocks"""
+
+    @pytest.fixture
+    def clocked(self, client: Any, price: Any, customer: Any, subscribe: Any) -> tuple[Any, Any]:
+        """A test clock a year behind the simulator's, and a subscription that lives by it."""
+        made = client.test_helpers.test_clocks.create({"frozen_time": at(2025, 1, 15, 12)})
+        return made, subscribe(price(2900, "month"), customer=customer(test_clock=made.id).id)
+
+    def test_what_belongs_to_its_customers_lives_in_its_time(
+        self, clocked: Any, client: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        made, begun = clocked
+        assert period(client, begun) == (at(2025, 1, 15, 12), at(2025, 2, 15, 12))
+        stripe_simulator.clock.advance(400 * DAY)
+        assert len(invoices(client, begun)) == 1
+        client.test_helpers.test_clocks.advance(made.id, {"frozen_time": at(2025, 2, 15, 13)})
+        assert [invoice.status for invoice in invoices(client, begun)] == ["paid", "paid"]
+
+    def test_it_only_goes_forward(self, clocked: Any, client: Any) -> None:
+        with pytest.raises(stripe.InvalidRequestError, match="future time"):
+            client.test_helpers.test_clocks.advance(clocked[0].id, {"frozen_time": at(2024, 1, 1)})
+
+    def test_all_that_is_on_it_goes_with_it(self, clocked: Any, client: Any) -> None:
+        made, begun = clocked
+        client.test_helpers.test_clocks.delete(made.id)
+        with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+            client.customers.retrieve(begun.customer)
+        with pytest.raises(stripe.InvalidRequestError, match="No such subscription"):
+            client.subscriptions.retrieve(begun.id)
