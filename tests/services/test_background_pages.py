@@ -70,7 +70,7 @@ def test_what_cannot_begin_is_said_on_the_page(client, user, form, status):
 
 
 def test_what_it_will_cost_is_still_told_at_once(customer):
-    assert "would cost at most 2 credits" in send(customer, estimate="1").content.decode()
+    assert "would cost at most 2 credits" in send(customer, **{"qs-estimate": "1"}).content.decode()
 
 
 def test_the_page_of_a_run_looks_again_until_it_has_ended(customer, user):
