@@ -29,7 +29,7 @@ class Part:
 PARTS = [
     Part(name="sqlite", marks="not installs", parallel=True),
     Part(name="postgresql", marks="not once", database=databases.postgresql, parallel=True),
-    Part(name="mariadb", marks="mariadb", database=databases.mariadb, parallel=True),
+    Part(name="mariadb", marks="mariadb and not once", database=databases.mariadb, parallel=True),
     Part(name="billing", path="tests/billing", settings="tests.settings.billing", parallel=True),
     Part(
         name="billing-postgresql",

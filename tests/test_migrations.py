@@ -13,8 +13,8 @@ from django.db import connection
 PROJECTS = [
     "tests.settings.base",
     "tests.settings.billing",
-    "tests.projects.teams.settings",
-    "tests.projects.example.settings",
+    pytest.param("tests.projects.teams.settings", marks=pytest.mark.once),
+    pytest.param("tests.projects.example.settings", marks=pytest.mark.once),
 ]
 
 # What others migrate is not ours to check: some of it is made without its migrations here.

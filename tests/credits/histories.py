@@ -32,7 +32,7 @@ PRIORITIES = [None, None, None, 20, 5]
 TYPES = list(model.PRIORITIES)
 LONGEST = 50 * 20 * DAY
 # Verifying takes longer than all else, and what it would find stays until the end.
-VERIFY_EVERY = int(os.environ.get("QUICKSCALE_VERIFY_EVERY", 8))
+VERIFY_EVERY = int(os.environ.get("QUICKSCALE_VERIFY_EVERY", 25))
 
 
 class Step(NamedTuple):

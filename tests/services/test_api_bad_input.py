@@ -158,6 +158,7 @@ def test_a_service_that_is_none_is_unknown(client, ada, program, name):
     assert is_problem(response, 404, "unknown_service")
 
 
+@pytest.mark.once
 def test_a_thousand_variations_of_headers_are_answered_cleanly(client, ada, program):
     chance = random.Random(2026)
     letters = string.printable.translate({10: None, 13: None}) + "éÿ\x01\x7f"
