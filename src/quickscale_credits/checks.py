@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
@@ -28,6 +29,14 @@ def check_owner_model(**kwargs: Any) -> list[CheckMessage]:
         message = f"QUICKSCALE_OWNER_MODEL is {owner_model()!r}, which is no installed model."
         return [Error(message, hint='Write it as "app_label.ModelName".', id="quickscale_credits.E001")]
     return []
+
+
+@register()
+def check_times_have_zones(**kwargs: Any) -> list[CheckMessage]:
+    if settings.USE_TZ:
+        return []
+    message = "USE_TZ is False, but the ledger compares times that have a zone: nothing that expires can be granted."
+    return [Error(message, hint="Leave USE_TZ at Django's default, True.", id="quickscale_credits.E005")]
 
 
 @register()

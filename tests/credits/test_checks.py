@@ -14,6 +14,7 @@ from quickscale_credits.checks import (
     check_owner_model,
     check_settings,
     check_sqlite_is_immediate,
+    check_times_have_zones,
 )
 from quickscale_credits.conf import conf
 from quickscale_credits.models import CreditAccount
@@ -54,6 +55,11 @@ def test_a_misspelled_key_is_a_warning_that_suggests_the_right_one(settings, key
     assert warning.id == "quickscale_credits.W001"
     assert key in warning.msg
     assert hint in warning.hint
+
+
+def test_times_without_zones_are_refused(settings):
+    settings.USE_TZ = False
+    assert [error.id for error in check_times_have_zones()] == ["quickscale_credits.E005"]
 
 
 @pytest.mark.parametrize("value", WRONG, ids=str)
