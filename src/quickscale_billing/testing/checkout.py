@@ -239,10 +239,19 @@ def complete(sandbox: Sandbox, session: Object, *, payment_status: str) -> Objec
         customer_details=details_of(sandbox, session),
         collected_information={"business_name": None, "individual_name": None, "shipping_details": None},
     )
+    rename_customer(sandbox, session)
     if session["mode"] == "payment":
         discounts.redeem(sandbox, session["discounts"] or [])
     sandbox.emit("checkout.session.completed", session)
     return session
+
+
+def rename_customer(sandbox: Sandbox, session: Object) -> None:
+    """https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-customer_update"""
+    customer, payer = sandbox.by_id.get(session["customer"] or ""), session["_payer"]
+    if customer and payer.name and session["_customer_update"].get("name") == "auto":
+        with sandbox.changing(customer, "customer.updated"):
+            customer["name"] = payer.name
 
 
 def details_of(sandbox: Sandbox, session: Object) -> Object:

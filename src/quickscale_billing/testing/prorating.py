@@ -87,7 +87,8 @@ def name_of(sandbox: Sandbox, holding: Holding) -> str:
 
 
 def day(moment: int) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%-d %b %Y}"
+    date = datetime.fromtimestamp(moment, UTC)
+    return f"{date.day} {date:%b %Y}"
 
 
 def credited(sandbox: Sandbox, subscription: Object, holding: Holding, at: int) -> Object | None:

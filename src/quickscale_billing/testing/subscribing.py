@@ -11,6 +11,7 @@ from typing import Any
 
 from quickscale_billing.testing import discounts, invoice_drafts, invoicing
 from quickscale_billing.testing.invoice_lines import Draft
+from quickscale_billing.testing.money import money
 from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.periods import nth
 from quickscale_billing.testing.prorating import Holding
@@ -190,7 +191,7 @@ def period_draft(sandbox: Sandbox, subscription: Object, holding: Holding) -> Dr
     """https://docs.stripe.com/billing/subscriptions/trials: in a trial, a line of nothing."""
     price, trialing = sandbox.by_id[holding.price], is_trialing(sandbox, subscription)
     name = sandbox.by_id[price["product"]]["name"]
-    each = f"{price['unit_amount'] / 100:.2f} / {price['recurring']['interval']}"
+    each = f"{money(price['unit_amount'], price['currency'])} / {price['recurring']['interval']}"
     paid = f"{holding.quantity} \N{MULTIPLICATION SIGN} {name} (at {each})"
     return Draft(
         amount=0 if trialing else price["unit_amount"] * holding.quantity,

@@ -27,7 +27,7 @@ RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 TIMEOUT_SECONDS = 20
 
 
-@dataclass
+@dataclass(eq=False)
 class Delivery:
     event: str
     endpoint: str

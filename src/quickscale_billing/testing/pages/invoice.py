@@ -6,13 +6,13 @@ from html import escape
 
 from quickscale_billing.testing import checkout, invoicing
 from quickscale_billing.testing.checkout import Payer
+from quickscale_billing.testing.money import money
 from quickscale_billing.testing.pages.markup import (
     Reply,
     button,
     entry,
     error,
     form,
-    money,
     not_found,
     page,
     paragraph,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from quickscale_billing.testing.cards import VISA
 from quickscale_billing.testing.disputing import OPEN
 from quickscale_billing.testing.errors import StripeError
+from quickscale_billing.testing.money import money
 from quickscale_billing.testing.pages.markup import (
     Reply,
     button,
@@ -23,7 +24,6 @@ from quickscale_billing.testing.pages.markup import (
     form,
     hidden,
     link,
-    money,
     page,
     paragraph,
     redirect,

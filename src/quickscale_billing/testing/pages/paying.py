@@ -7,6 +7,7 @@ from html import escape
 from quickscale_billing.testing import checkout, discounts
 from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.errors import StripeError
+from quickscale_billing.testing.money import money
 from quickscale_billing.testing.pages.markup import (
     Reply,
     button,
@@ -14,7 +15,6 @@ from quickscale_billing.testing.pages.markup import (
     error,
     form,
     link,
-    money,
     not_found,
     page,
     paragraph,

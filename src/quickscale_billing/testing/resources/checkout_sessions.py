@@ -23,11 +23,13 @@ from quickscale_billing.testing.parameters import (
     positive,
     text,
     unless_empty,
+    word,
 )
 from quickscale_billing.testing.resources import prices, products, subscriptions
 from quickscale_billing.testing.routing import accepts
 from quickscale_billing.testing.sandbox import Object, Sandbox
 
+CUSTOM_TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 LASTS = timedelta(hours=24)
 SHORTEST, LONGEST = timedelta(minutes=30), timedelta(hours=24)
 
@@ -58,7 +60,9 @@ ECHOED: Fields = {
     currency=currency,
     customer=text,
     customer_creation=one_of("always", "if_required"),
+    # The page asks for no address, so there is none to keep.
     customer_update=nested(address=one_of("auto", "never"), name=one_of("auto", "never")),
+    custom_text=nested(dict.fromkeys(CUSTOM_TEXTS, unless_empty(nested(message=Required(word))))),
     discounts=many(discount),
     expires_at=integer,
     invoice_creation=nested(enabled=Required(boolean)),
@@ -72,6 +76,7 @@ ECHOED: Fields = {
         setup_future_usage=one_of("off_session", "on_session"),
     ),
     payment_method_types=many(one_of("card", "sepa_debit")),
+    phone_number_collection=nested(enabled=Required(boolean)),
     saved_payment_method_options=nested(payment_method_save=one_of("enabled", "disabled")),
     setup_intent_data=nested(description=text, metadata=metadata),
     subscription_data=nested(
@@ -166,7 +171,7 @@ def blank(sandbox: Sandbox, params: Params) -> Object:
         currency=params.get("currency"),
         currency_conversion=None,
         custom_fields=[],
-        custom_text=dict.fromkeys(CUSTOM_TEXTS),
+        custom_text=dict.fromkeys(CUSTOM_TEXTS) | params.get("custom_text", {}),
         customer=params.get("customer"),
         customer_account=None,
         customer_creation=params.get("customer_creation", "if_required") if is_payment else None,
@@ -185,7 +190,7 @@ def blank(sandbox: Sandbox, params: Params) -> Object:
         payment_method_types=params.get("payment_method_types", ["card"]),
         payment_status="no_payment_required" if params["mode"] == "setup" else "unpaid",
         permissions=None,
-        phone_number_collection={"enabled": False},
+        phone_number_collection=params.get("phone_number_collection", {"enabled": False}),
         recovered_from=None,
         saved_payment_method_options=saved_options(params),
         setup_intent=None,
@@ -201,13 +206,11 @@ def blank(sandbox: Sandbox, params: Params) -> Object:
         _intent=params.get("payment_intent_data", {}),
         _setup=params.get("setup_intent_data", {}),
         _subscription=params.get("subscription_data", {}),
+        _customer_update=params.get("customer_update", {}),
         _payer=checkout.Payer(),
         _paying=None,
         _saving=None,
     )
-
-
-CUSTOM_TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 
 
 def features(params: Params) -> Object:
