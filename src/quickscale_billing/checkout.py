@@ -64,14 +64,18 @@ def begin(
     if first := _first_with_key(wanted):
         return first if first.stripe_id else _sent(first, customer_of(owner))
     if wanted.plan_price is not None:
-        _refuse_second_subscription(account)
+        _refuse_second_subscription(account, wanted.idempotency_key)
     customer = customer_of(owner)
     return _sent(_written(wanted), customer)
 
 
-def close_open_plans(account: CreditAccount) -> None:
-    """No page of Stripe on which this owner could subscribe stays open; one that was paid meanwhile is settled."""
-    for session in account.checkouts.open().filter(plan_price__isnull=False, stripe_id__isnull=False):
+def close_open_plans(account: CreditAccount, *, but_of_key: str | None = None) -> None:
+    """No page of Stripe on which this owner could subscribe stays open; one that was paid meanwhile is settled.
+
+    That of a key stays: another process has made it for this very press of a button.
+    """
+    sessions_of_plans = account.checkouts.open().filter(plan_price__isnull=False, stripe_id__isnull=False)
+    for session in [each for each in sessions_of_plans if but_of_key is None or each.idempotency_key != but_of_key]:
         try:
             sessions.expire(str(session.stripe_id))
             facts.settle_session(str(session.stripe_id))
@@ -126,10 +130,10 @@ def _first_with_key(wanted: CheckoutSession) -> CheckoutSession | None:
     return first
 
 
-def _refuse_second_subscription(account: CreditAccount) -> None:
+def _refuse_second_subscription(account: CreditAccount, key: str | None) -> None:
     lives = account.subscriptions.live()
     try:
-        close_open_plans(account)
+        close_open_plans(account, but_of_key=key)
     except StripeUnavailable:
         # What stays open ends by itself within a day, and the next call closes it.
         if not lives.exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ SURELY_REMEMBERED = timedelta(hours=20)
 def customer_of(owner: models.Model | CreditAccount) -> Customer:
     """Made at Stripe if there is none. Raises `StripeUnavailable`, and `RuntimeError` inside a transaction."""
     row = _row(open_account(owner), owner)
+    _refuse_other_mode(row)
     return row if row.stripe_id else _linked(row)
 
 
@@ -28,6 +30,16 @@ def replaced(customer: Customer) -> Customer:
     """Another customer in place of one that was deleted at Stripe."""
     Customer.objects.filter(pk=customer.pk).update(is_current=None)
     return customer_of(customer.account)
+
+
+def _refuse_other_mode(row: Customer) -> None:
+    """Otherwise a slip in the settings would have everybody replaced by customers of the other mode."""
+    if row.livemode != is_live():
+        modes = {True: "live", False: "test"}
+        raise ImproperlyConfigured(
+            f"STRIPE_LIVE_MODE says {modes[is_live()]} mode, but this database has sold in {modes[row.livemode]} mode: "
+            "use a database of its own for each."
+        )
 
 
 def _row(account: CreditAccount, owner: models.Model | CreditAccount) -> Customer:

@@ -71,6 +71,14 @@ def test_what_is_saved_while_stripe_is_down_can_be_pushed_later(shop, staff, out
     assert large.is_at_stripe
 
 
+def test_a_price_keeps_its_interval_and_its_currency(shop, staff):
+    basic = Plan.objects.get(slug="basic")
+    for change in ({"prices-0-interval": "day"}, {"prices-0-currency": "eur"}):
+        page = staff(f"plan/{basic.pk}/change/", plan_form(basic, **change))
+        assert "take it off sale, and add another" in page
+    assert set(basic.prices.values_list("interval", "currency")) == {("month", "usd"), ("year", "usd")}
+
+
 def test_a_slug_means_one_thing(shop, staff):
     page = staff("creditpack/add/", PACK | {"slug": "pro"})
     assert "this slug is taken" in page

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
 
@@ -148,6 +149,21 @@ def test_a_customer_who_was_deleted_at_stripe_is_replaced(shop, user):
     now = Customer.objects.get(is_current=True)
     assert at_stripe(shop, session)["customer"] == now.stripe_id != old.stripe_id
     assert Customer.objects.filter(pk=old.pk, is_current=None).exists()
+
+
+def test_a_database_that_has_sold_in_test_mode_does_not_sell_in_live_mode(shop, user, settings):
+    checkout.start(user, "large")
+    settings.STRIPE_LIVE_MODE, settings.STRIPE_LIVE_SECRET_KEY = True, settings.STRIPE_TEST_SECRET_KEY
+    with pytest.raises(ImproperlyConfigured, match="this database has sold in test mode"):
+        checkout.start(user, "large")
+    assert Customer.objects.get().is_current
+
+
+def test_where_our_pages_have_no_address_payers_come_back_to_the_first_page(shop, user, settings):
+    settings.ROOT_URLCONF = "tests.settings.urls"
+    session = checkout.start(user, "large")
+    assert session.success_url == "http://testserver/?session_id={CHECKOUT_SESSION_ID}"
+    assert session.cancel_url == "http://testserver/"
 
 
 def test_what_is_not_for_sale_is_unknown(shop, user, pack):

@@ -249,6 +249,14 @@ def test_while_stripe_is_down_a_payer_is_told_to_wait(shop, buyer, user, outage)
     assert "1,050 credits" in come_back(buyer, session).content.decode()
 
 
+def test_a_session_that_stripe_has_forgotten_is_not_found(shop, buyer, user, caplog):
+    session = checkout.start(user, "large")
+    CheckoutSession.objects.update(stripe_id="cs_test_forgotten")
+    session.refresh_from_db()
+    assert come_back(buyer, session).status_code == 404
+    assert "cs_test_forgotten" in caplog.text
+
+
 def test_a_canceled_payment_is_said_to_have_cost_nothing(client, db):
     assert "nothing was charged" in client.get("/billing/checkout/canceled/").content.decode()
 

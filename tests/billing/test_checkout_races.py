@@ -21,6 +21,13 @@ def test_an_owner_who_buys_in_many_windows_has_one_customer_and_one_session_for_
     assert len(shop.sandbox.all("customer")) == user.credit_account.customers.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_button_for_a_plan_pressed_many_times_at_once_leads_to_one_page_that_is_open(shop, user):
+    pressed = at_once(BUYERS, lambda: checkout.start(user, "pro", idempotency_key="once"))
+    assert len({session.stripe_id for session in pressed}) == 1
+    assert [session["status"] for session in shop.sandbox.all("checkout.session")] == ["open"]
+
+
 @pytest.mark.parametrize(("refusals", "succeeds"), [(2, True), (9, False)])
 def test_a_request_that_another_process_has_under_way_is_waited_for(shop, user, monkeypatch, refusals, succeeds):
     answer, left = shop.api.answer, [Answer(409, IN_USE, {})] * refusals

@@ -40,6 +40,13 @@ class ItemForm(ModelForm):
         return slug
 
 
+class PriceForm(ModelForm):
+    def clean(self) -> Any:
+        if self.instance.stripe_price_id and {"interval", "currency"} & set(self.changed_data):
+            raise ValidationError(_("Who pays this price pays it so: take it off sale, and add another."))
+        return super().clean()
+
+
 class CatalogAdmin(ModelAdmin):
     form = ItemForm
     prepopulated_fields = {"slug": ["name"]}
@@ -92,6 +99,7 @@ class CatalogAdmin(ModelAdmin):
 
 class PriceInline(TabularInline):
     model = PlanPrice
+    form = PriceForm
     extra = 0
     fields = ("interval", "amount", "currency", "money", "is_active", "stripe_price_id")
     readonly_fields = ("money", "stripe_price_id")

@@ -69,11 +69,12 @@ def _relink(price: PlanPrice, now: dict[str, Any]) -> None:
     old_id, old_terms = price.stripe_price_id, price.stripe_terms or price.terms
     _link_price(price, now)
     if old_id and old_id != now["id"]:
+        amount, currency, _per, interval = old_terms.split()
         PlanPrice.objects.create(
             plan_id=price.plan_id,
-            interval=price.interval,
-            amount=int(old_terms.split()[0]),
-            currency=price.currency,
+            interval=interval,
+            amount=int(amount),
+            currency=currency,
             stripe_price_id=old_id,
             stripe_terms=old_terms,
             is_active=False,

@@ -94,14 +94,17 @@ def success(request: HttpRequest, owner: Model) -> HttpResponse:
     except CheckoutSession.DoesNotExist:
         raise Http404("No such checkout.") from None
     try:
-        state = checkout.settle(owner, str(session.stripe_id))
+        outcome = _outcome(checkout.settle(owner, str(session.stripe_id)))
     except StripeUnavailable:
         return _in_a_while(_shown(request, session, "processing", status=503))
+    except StripeRefused:
+        logger.exception("Stripe does not know the checkout %s.", session.stripe_id)
+        raise Http404("No such checkout.") from None
     except Unsettled:
         logger.exception("The checkout %s was paid, and cannot be booked by itself.", session.stripe_id)
         return _shown(request, session, "processing")
     session.refresh_from_db()
-    return _shown(request, session, _outcome(state), given=session.given, owner=owner)
+    return _shown(request, session, outcome, given=session.given, owner=owner)
 
 
 @require_safe
