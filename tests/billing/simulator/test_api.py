@@ -163,3 +163,14 @@ def test_a_refused_request_leaves_nothing_behind(client: Any, price: Callable[..
     with pytest.raises(stripe.InvalidRequestError, match="is in eur, the session in usd"):
         client.checkout.sessions.create(asked)
     assert (client.checkout.sessions.list().data, events()) == ([], before)
+
+
+def test_a_long_invoice_shows_ten_lines_and_pages_the_rest(client: Any) -> None:
+    """https://docs.stripe.com/api/invoices/invoice_lines"""
+    owner = client.customers.create({"email": "ada@example.com"}).id
+    draft = client.invoices.create({"customer": owner, "currency": "usd"})
+    lines = [{"amount": amount, "description": str(amount)} for amount in range(1, 13)]
+    shown = client.invoices.add_lines(draft.id, {"lines": lines})
+    assert (len(shown.lines.data), shown.lines.has_more, shown.total) == (10, True, 78)
+    paged = client.invoices.line_items.list(draft.id, {"limit": 5}).auto_paging_iter()
+    assert [line.amount for line in paged] == list(range(1, 13))

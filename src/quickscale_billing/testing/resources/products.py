@@ -24,7 +24,7 @@ WRITABLE: Fields = {
     "active": boolean,
     "description": text,
     "images": many(word),
-    "marketing_features": many(nested(name=Required(text))),
+    "marketing_features": many(nested(name=Required(word))),
     "metadata": metadata,
     "name": word,
     "statement_descriptor": text,
