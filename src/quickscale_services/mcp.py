@@ -44,7 +44,7 @@ from quickscale_services.input_shapes import file_fields
 from quickscale_services.models import Service
 from quickscale_services.pricing.labels import price_label
 from quickscale_services.registry import registry
-from quickscale_services.schemas import plain
+from quickscale_services.schemas import output_schema, plain
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -194,7 +194,7 @@ def _input_schema(service: BaseService) -> Json:
 
 def _output_schema(service: BaseService) -> Json:
     """As the HTTP API answers. A replay has no output once that is no longer kept."""
-    output: Json = service.Output.model_json_schema(mode="serialization") if service.Output else {}
+    output: Json = output_schema(service) or {}
     definitions = output.pop("$defs", {})
     answer: Json = {
         "run": {"type": "object", "description": "The record of this run."},

@@ -55,6 +55,15 @@ def plain(value: Any) -> Any:
     return from_json(value.model_dump_json(by_alias=True) if isinstance(value, BaseModel) else to_json(value))
 
 
+def output_schema(service: BaseService) -> dict[str, Any] | None:
+    """The JSON schema of a run's output, which is the list of its pieces for a stream; None for any JSON."""
+    piece = None if service.Output is None else service.Output.model_json_schema(mode="serialization")
+    if not service.stream:
+        return piece
+    definitions = {"$defs": piece.pop("$defs")} if piece and "$defs" in piece else {}
+    return {"type": "array", "items": piece or {}} | definitions
+
+
 def load(service: BaseService, kept: Any) -> Any:
     """The kept output; None if the service has changed since and it no longer fits."""
     if service.stream and not isinstance(kept, list):

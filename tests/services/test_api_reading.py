@@ -6,7 +6,8 @@ from quickscale_credits import ledger
 from quickscale_credits.testing import fund
 from quickscale_services import registry
 from quickscale_services.models import Service
-from quickscale_services.testing import run_service
+from quickscale_services.testing import register_temporarily, run_service
+from tests.services.samples import CountWords
 
 
 def everything(program, path, limit):
@@ -37,6 +38,17 @@ def test_a_service_tells_its_schemas_and_its_price_as_the_admin_set_it(program):
     assert told["cost"] == "7.5"
     assert told["input"]["required"] == ["text"]
     assert told["output"]["properties"]["words"]["type"] == "integer"
+
+
+def test_the_output_of_a_stream_is_told_as_a_list(program):
+    class Streamed(CountWords):
+        name = "streamed"
+        stream = True
+
+    with register_temporarily(Streamed):
+        output = program.get("services/streamed").json()["output"]
+    assert output["type"] == "array"
+    assert output["items"]["properties"]["words"]["type"] == "integer"
 
 
 def test_an_unknown_service_is_said_to_be_unknown(program):

@@ -8,17 +8,19 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import httpx2
+import jsonschema_rs
 import pytest
 from django.test import Client
 from mcp.client import Client as McpClient
 from mcp.client.streamable_http import streamable_http_client
+from pydantic import BaseModel
 
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance, fund
 from quickscale_services.mcp import IDEMPOTENCY_KEY
 from quickscale_services.models import ApiKey, Service, ServiceRun
 from quickscale_services.testing import register_temporarily
-from tests.services.samples import CountWords, doing
+from tests.services.samples import Counted, CountWords, doing
 from tests.services.test_api_servers import served
 
 pytestmark = [pytest.mark.once, pytest.mark.urls("tests.settings.mcp_urls")]
@@ -159,6 +161,19 @@ def test_a_stream_gives_its_pieces_together(user, agent):
     fund(user, 5)
     with register_temporarily(Counting):
         assert agent.call("counting", text="one two")["structuredContent"]["output"] == ["one", "two"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_fits_the_schema_of_its_tool(user, agent, streamed):
+    class Told(BaseModel):
+        counts: list[Counted]
+
+    told = {"counts": [{"words": 1}]}
+    service = doing(lambda context: iter([told, told]) if streamed else told, Output=Told, stream=streamed)
+    fund(user, 2)
+    with register_temporarily(type(service)):
+        schema = agent.tools()["doing"]["outputSchema"]
+        jsonschema_rs.validate(schema, agent.call("doing")["structuredContent"])
 
 
 def test_whoever_has_no_usable_key_is_turned_away(user, client):

@@ -14,6 +14,7 @@ from quickscale_services.api.rendering import credits_text, seconds
 from quickscale_services.base import BaseService
 from quickscale_services.models import Service, ServiceRun
 from quickscale_services.pricing.labels import fixed_price, price_label
+from quickscale_services.schemas import output_schema
 
 Credits = Annotated[str, Field(pattern=r"^-?\d+(\.\d{1,6})?$", examples=["2.5"])]
 Item = TypeVar("Item")
@@ -55,13 +56,12 @@ class ServiceDetail(ServiceSummary):
 
     @classmethod
     def of(cls, service: BaseService, switch: Service) -> Self:
-        output = service.Output.model_json_schema(mode="serialization") if service.Output else None
         return cls(
             **cls._values(service, switch),
             is_active=switch.is_active,
             timeout=service.time_limit.total_seconds(),
             input=service.Input.model_json_schema(),
-            output=output,
+            output=output_schema(service),
         )
 
 
