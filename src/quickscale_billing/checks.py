@@ -15,11 +15,11 @@ from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
 from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import CatalogInvalid
+from quickscale_billing.stripe.client import API_VERSION, is_live
 from quickscale_credits.checks import misspelled_keys
 from quickscale_credits.conf import owner_model
 
 KEY = re.compile(r"(sk|rk)_(?P<mode>test|live)_[A-Za-z0-9]{24,}")
-API_VERSION = "2026-05-27.dahlia"
 
 
 @register()
@@ -50,7 +50,7 @@ def check_keys(**kwargs: Any) -> list[CheckMessage]:
         hint = f"Set {name} to a secret key of your Stripe account, from the environment, or start the simulator."
         message = f"{name} is not set: nothing can be sold."
         return [Warning(message, hint=hint, id="quickscale_billing.W002")]
-    wanted = "live" if _is_live() else "test"
+    wanted = "live" if is_live() else "test"
     found = KEY.fullmatch(str(key))
     if found is None or found["mode"] != wanted:
         message = f"{name} is no secret key of {wanted} mode."
@@ -61,7 +61,7 @@ def check_keys(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_mode(**kwargs: Any) -> list[CheckMessage]:
-    if not (settings.DEBUG and _is_live()):
+    if not (settings.DEBUG and is_live()):
         return []
     message = "DEBUG is on and STRIPE_LIVE_MODE too: real cards would be charged by a site that shows its secrets."
     hint = "Turn DEBUG off, or develop with STRIPE_LIVE_MODE = False and a test key."
@@ -124,25 +124,21 @@ def check_one_mode(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
     if router.db_for_read(Customer) not in (databases or []):
         return []
     try:
-        others = Customer.objects.filter(livemode=not _is_live()).count()
+        others = Customer.objects.filter(livemode=not is_live()).count()
     except DatabaseError:
         return []  # not migrated yet
     if not others:
         return []
-    modes = ("live", "test") if _is_live() else ("test", "live")
+    modes = ("live", "test") if is_live() else ("test", "live")
     message = f"STRIPE_LIVE_MODE says {modes[0]} mode, but {others} customers of this database are of {modes[1]} mode."
     hint = "A database is of one mode: use one of its own for the other."
     return [Error(message, hint=hint, id="quickscale_billing.E008")]
 
 
-def _is_live() -> bool:
-    return bool(getattr(settings, "STRIPE_LIVE_MODE", False))
-
-
 def _key_setting() -> str:
     if getattr(settings, "STRIPE_SECRET_KEY", ""):
         return "STRIPE_SECRET_KEY"
-    return "STRIPE_LIVE_SECRET_KEY" if _is_live() else "STRIPE_TEST_SECRET_KEY"
+    return "STRIPE_LIVE_SECRET_KEY" if is_live() else "STRIPE_TEST_SECRET_KEY"
 
 
 def _unusable_values() -> Iterator[CheckMessage]:
