@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 from pydantic import BaseModel
@@ -30,6 +31,7 @@ from quickscale_services.exceptions import (
     ServiceDisabled,
     ServiceFailed,
     ServiceForbidden,
+    ServicesError,
     ServiceTimeout,
 )
 from quickscale_services.executing import execute
@@ -157,12 +159,24 @@ def resume(request: Request, run: ServiceRun) -> Started:
 
 
 def admit(request: Request, switch: Service) -> Quote:
-    """What it is held at. Raises `ServiceDisabled`, `ServiceForbidden`, and whatever `get_cost` does."""
+    """What it is held at. Raises `ServiceDisabled`, `ServiceForbidden`, and what `quote` does."""
     if not switch.is_active:
         raise ServiceDisabled(_("“%(service)s” is switched off at the moment.") % {"service": request.service})
-    if not request.service.allows(request.payer, request.actor):
+    if not _is_allowed(request):
         raise ServiceForbidden(_("You may not run “%(service)s”.") % {"service": request.service})
     return quote(request.service, request.data, switch)
+
+
+def _is_allowed(request: Request) -> bool:
+    service = request.service
+    try:
+        return service.allows(request.payer, request.actor)
+    except (ServicesError, PermissionDenied):
+        raise
+    except Exception as error:  # a service's own code, which may raise anything
+        logger.warning("%s could not tell who may run it.", service.name, exc_info=error)
+        message = _("“%(service)s” could not tell who may run it; nothing was charged.") % {"service": service}
+        raise ServiceFailed(message) from error
 
 
 def record_once(

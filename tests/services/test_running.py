@@ -18,7 +18,7 @@ from quickscale_services.exceptions import (
     UnknownService,
 )
 from quickscale_services.models import Service, ServiceRun
-from quickscale_services.testing import run_service
+from quickscale_services.testing import register_temporarily, run_service
 from tests.services.samples import Counted, CountWords, Words, doing
 
 
@@ -282,6 +282,17 @@ def test_allows_decides_who_may_run_it(user, django_user_model):
     with pytest.raises(ServiceForbidden):
         service.run(user, actor=stranger)
     assert service.run(user, actor=user).cost == 2
+
+
+def test_a_service_that_cannot_tell_who_may_run_it_has_failed(user, program_of):
+    fund(user, 5)
+    service = doing(lambda context: None, allows=lambda self, owner, actor: actor.is_staff)
+    with pytest.raises(ServiceFailed) as caught:
+        service.run(user)
+    assert isinstance(caught.value.__cause__, AttributeError)
+    with register_temporarily(type(service)):
+        assert program_of(user).post("services/doing/run", {}).status_code == 502
+    assert_balance(user, 5)
 
 
 def test_an_account_stands_for_its_owner(user):
