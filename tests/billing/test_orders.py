@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import TestCase
 from djstripe.models import Event
 
@@ -29,7 +30,7 @@ from tests.billing.time import Calendar
 from tests.billing.transactions import rolled_back
 from tests.billing.webhooks import connect
 
-ORDERS = int(os.environ.get("QUICKSCALE_ORDERS", 13))  # of each scenario
+ORDERS = int(os.environ.get("QUICKSCALE_ORDERS", 12 if connection.vendor == "sqlite" else 2))  # of each scenario
 MOST_EVENTS = 5
 HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=31)
 ROWS = {
