@@ -18,7 +18,8 @@ from quickscale_billing.testing.listing import Page
 from quickscale_billing.testing.parameters import parse_fields
 from quickscale_billing.testing.rendering import expand_path, render
 from quickscale_billing.testing.routing import Route
-from quickscale_billing.testing.sandbox import API_VERSION, Object, Request, Sandbox
+from quickscale_billing.testing.sandbox import API_VERSION, Request, Sandbox
+from quickscale_billing.testing.store import Object
 
 logger = logging.getLogger("quickscale_billing.simulator")
 

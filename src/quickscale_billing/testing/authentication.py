@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from quickscale_billing.testing import payments, saving
 from quickscale_billing.testing.payments import Presence
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def finish(sandbox: Sandbox, intent: Object, *, passed: bool) -> Object:

@@ -17,7 +17,8 @@ from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.periods import nth
 from quickscale_billing.testing.prorating import Holding
 from quickscale_billing.testing.rendering import render
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import (
     INCOMPLETE_LASTS,
     invoice_lines,

@@ -8,7 +8,8 @@ from quickscale_billing.testing import cards
 from quickscale_billing.testing.amounts import rounded
 from quickscale_billing.testing.cards import Card
 from quickscale_billing.testing.resources import attaching
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 # Stripe's price list differs by country and contract: this is the one for cards in the US, so our reading.
 FEE_PERCENT, FEE_FIXED = Decimal("2.9"), 30

@@ -12,7 +12,8 @@ from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.invoice_lines import Draft
 from quickscale_billing.testing.payments import Presence, attempt, make_intent
 from quickscale_billing.testing.resources import attaching, customers
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import Item, Terms
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.parameters import Params
 from quickscale_billing.testing.periods import plus_months
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def resolve(sandbox: Sandbox, given: Sequence[Params], *, customer: str | None) -> list[Object]:

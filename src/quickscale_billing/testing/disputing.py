@@ -7,7 +7,8 @@ from datetime import timedelta
 from quickscale_billing.testing.charging import book
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.resources import attaching
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 # https://docs.stripe.com/disputes/responding: "usually 7 to 21 days"; which of them is our reading.
 ANSWER_WITHIN = timedelta(days=9)

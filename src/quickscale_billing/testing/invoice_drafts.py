@@ -9,7 +9,8 @@ from quickscale_billing.testing import discounts, waiting_items
 from quickscale_billing.testing.amounts import amounts_of, spread_discount
 from quickscale_billing.testing.ids import token
 from quickscale_billing.testing.invoice_lines import Draft, price_of, put
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def make(

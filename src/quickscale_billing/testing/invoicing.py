@@ -9,7 +9,8 @@ from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.invoice_drafts import owe, subscription_of
 from quickscale_billing.testing.payments import Presence, attempt, make_intent
 from quickscale_billing.testing.resources import customers
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 
 # https://docs.stripe.com/billing/invoices/subscription: "approximately one hour"
 DRAFT_LASTS = timedelta(hours=1)

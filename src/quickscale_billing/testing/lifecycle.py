@@ -11,7 +11,8 @@ from functools import partial
 
 from quickscale_billing.testing import invoice_drafts, invoicing, waiting_items
 from quickscale_billing.testing.periods import end_after
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import (
     BILLED,
     INCOMPLETE_LASTS,

@@ -7,7 +7,8 @@ from typing import Any
 
 from quickscale_billing.testing.errors import invalid, missing
 from quickscale_billing.testing.parameters import Fields, Params, integer, text, time_range
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 10, 100
 

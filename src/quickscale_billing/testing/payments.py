@@ -15,7 +15,8 @@ from quickscale_billing.testing.cards import Authentication
 from quickscale_billing.testing.charging import make_charge, reason_of, receive, refuse
 from quickscale_billing.testing.ids import token
 from quickscale_billing.testing.resources import attaching
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 
 
 class Presence(Enum):

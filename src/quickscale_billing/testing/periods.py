@@ -8,10 +8,12 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime, timedelta
 
-from quickscale_billing.testing.sandbox import Object
+from quickscale_billing.testing.store import Object
 
 MONTHS = {"month": 1, "year": 12}
 DAYS = {"day": 1, "week": 7}
+# In seconds: no fewer periods than this have ended.
+LONGEST = {"day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400, "year": 366 * 86_400}
 
 
 def nth(anchor: int, recurring: Object, count: int) -> int:
@@ -30,7 +32,7 @@ def plus_months(start: datetime, months: int) -> datetime:
 
 def end_after(anchor: int, recurring: Object, moment: int) -> int:
     """The first end of a period that lies after the moment."""
-    count = 0
+    count = max(0, (moment - anchor) // (LONGEST[recurring["interval"]] * recurring["interval_count"]))
     while nth(anchor, recurring, count) <= moment:
         count += 1
     while nth(anchor, recurring, count - 1) > moment:

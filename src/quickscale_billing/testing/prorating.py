@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from quickscale_billing.testing.amounts import rounded
 from quickscale_billing.testing.invoice_lines import Draft, is_proration, price_of
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from quickscale_billing.testing.errors import StripeError, invalid
 
 if TYPE_CHECKING:
-    from quickscale_billing.testing.sandbox import Object, Sandbox
+    from quickscale_billing.testing.sandbox import Sandbox
+    from quickscale_billing.testing.store import Object
 
 MAX_EXPAND_DEPTH = 4
 SHOWN_IN_SUBLIST = 10

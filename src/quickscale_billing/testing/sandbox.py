@@ -14,10 +14,10 @@ from quickscale_billing.testing.clock import Clock, Target
 from quickscale_billing.testing.errors import missing
 from quickscale_billing.testing.ids import Identifiers
 from quickscale_billing.testing.rendering import render
+from quickscale_billing.testing.store import Object, Store
 
 API_VERSION = "2026-05-27.dahlia"
 
-Object = dict[str, Any]
 Reaction = Callable[["Sandbox", Object], None]
 Due = tuple[int, Callable[[], object]]
 
@@ -56,8 +56,7 @@ class Sandbox:
         self.ids = Identifiers(seed)
         self.reactions = reactions
         self.agenda = agenda
-        self.kinds: dict[str, dict[str, Object]] = {}
-        self.by_id: dict[str, Object] = {}
+        self.store = Store()
         self.request = Request()
         self.conduct = Conduct()
         self.made: list[str] = []
@@ -72,11 +71,18 @@ class Sandbox:
         """The time of the test clock at hand, else of the simulator's own clock."""
         return int(self.test_clock["frozen_time"]) if self.test_clock else self.clock.seconds
 
+    @property
+    def kinds(self) -> dict[str, dict[str, Object]]:
+        return self.store.kinds
+
+    @property
+    def by_id(self) -> dict[str, Object]:
+        return self.store.by_id
+
     def create(self, noun: str, prefix: str, *, id_length: int = 24, **fields: Any) -> Object:
         identifier = fields.pop("id", None) or self.ids.make(prefix, length=id_length)
         created = {"id": identifier, "object": noun, "created": self.now, "livemode": False, **fields}
-        self.kinds.setdefault(noun, {})[identifier] = created
-        self.by_id[identifier] = created
+        self.store.put(created)
         self.made.append(identifier)
         return created
 
@@ -84,13 +90,12 @@ class Sandbox:
         """What was made after the first `count` objects."""
         for identifier in self.made[count:]:
             if made := self.by_id.get(identifier):
-                self.remove(made)
+                self.store.remove(made)
         del self.made[count:]
 
     def all(self, noun: str, **members: Any) -> list[Object]:
         """The objects of a kind, oldest first, whose members have these values."""
-        found = self.kinds.get(noun, {}).values()
-        return [each for each in found if all(each.get(name) == value for name, value in members.items())]
+        return self.store.all(noun, **members)
 
     def get(self, noun: str, identifier: str, *, param: str = "id") -> Object:
         found = self.kinds.get(noun, {}).get(identifier)
@@ -99,8 +104,7 @@ class Sandbox:
         return found
 
     def remove(self, removed: Object) -> None:
-        del self.kinds[removed["object"]][removed["id"]]
-        del self.by_id[removed["id"]]
+        self.store.remove(removed)
 
     @contextmanager
     def changing(self, changed: Object, event: str) -> Iterator[Object]:
@@ -152,16 +156,15 @@ class Sandbox:
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
         """What is done inside leaves no trace."""
-        real = self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock
+        real = self.store, self.ids.count, self.listeners, self.conduct, self.test_clock
         made = len(self.made)
-        self.kinds, self.conduct = deepcopy(self.kinds), deepcopy(self.conduct)
-        self.by_id = {name: each for kind in self.kinds.values() for name, each in kind.items()}
+        self.store, self.conduct = self.store.copy(), deepcopy(self.conduct)
         self.listeners = []
         self.test_clock = self.by_id[self.test_clock["id"]] if self.test_clock else None
         try:
             yield
         finally:
-            self.kinds, self.by_id, self.ids.count, self.listeners, self.conduct, self.test_clock = real
+            self.store, self.ids.count, self.listeners, self.conduct, self.test_clock = real
             del self.made[made:]
 
     def run_until(self, target: Target) -> None:

@@ -7,7 +7,8 @@ from quickscale_billing.testing.cards import Authentication
 from quickscale_billing.testing.ids import token
 from quickscale_billing.testing.payments import Presence, public_method
 from quickscale_billing.testing.resources import attaching
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def make_intent(sandbox: Sandbox, *, customer: str | None, metadata: Object, description: str | None = None) -> Object:

@@ -10,7 +10,8 @@ from functools import partial
 from quickscale_billing.testing import changing, invoicing, lifecycle, waiting_items
 from quickscale_billing.testing.changing import Change
 from quickscale_billing.testing.parameters import Params
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import invoice_lines, items_of, period_of
 
 

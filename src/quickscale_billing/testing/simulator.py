@@ -17,8 +17,9 @@ from quickscale_billing.testing.errors import StripeError
 from quickscale_billing.testing.pages.site import Site
 from quickscale_billing.testing.resources.accounts import open_account
 from quickscale_billing.testing.routes import ROUTES
-from quickscale_billing.testing.sandbox import API_VERSION, Object, Sandbox
+from quickscale_billing.testing.sandbox import API_VERSION, Sandbox
 from quickscale_billing.testing.server import Server
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.webhooks import Webhooks
 from quickscale_billing.testing.wiring import AGENDA, REACTIONS
 

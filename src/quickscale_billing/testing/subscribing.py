@@ -15,7 +15,8 @@ from quickscale_billing.testing.money import money
 from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.periods import nth
 from quickscale_billing.testing.prorating import Holding
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 # https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
 INCOMPLETE_LASTS = timedelta(hours=23)

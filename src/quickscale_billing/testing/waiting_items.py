@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quickscale_billing.testing.invoice_lines import Draft, pricing
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def make(sandbox: Sandbox, customer: Object, draft: Draft, *, currency: str, invoice: str | None = None) -> Object:

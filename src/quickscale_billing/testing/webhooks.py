@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from quickscale_billing.testing.rendering import render
-from quickscale_billing.testing.sandbox import Due, Object, Sandbox
+from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.store import Object
 
 Sender = Callable[[str, bytes, dict[str, str]], int]
 

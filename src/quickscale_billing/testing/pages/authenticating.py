@@ -5,7 +5,8 @@ from __future__ import annotations
 from quickscale_billing.testing import authentication
 from quickscale_billing.testing.pages import invoice, paying
 from quickscale_billing.testing.pages.markup import Reply, button, form, not_found, page, paragraph, redirect
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def show(sandbox: Sandbox, values: dict[str, str], identifier: str) -> Reply:

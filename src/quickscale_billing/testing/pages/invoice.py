@@ -20,7 +20,8 @@ from quickscale_billing.testing.pages.markup import (
     table,
 )
 from quickscale_billing.testing.payments import Presence
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def show(sandbox: Sandbox, values: dict[str, str], identifier: str) -> Reply:

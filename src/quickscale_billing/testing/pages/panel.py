@@ -30,7 +30,7 @@ from quickscale_billing.testing.pages.markup import (
     table,
 )
 from quickscale_billing.testing.periods import plus_months
-from quickscale_billing.testing.sandbox import Object
+from quickscale_billing.testing.store import Object
 
 if TYPE_CHECKING:
     from quickscale_billing.testing.simulator import StripeSimulator

@@ -21,7 +21,8 @@ from quickscale_billing.testing.pages.markup import (
     redirect,
     table,
 )
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 NUMBERS = {"card": "Card number", "sepa_debit": "IBAN"}
 NUMBERS = {"card": "Card number", "sepa_debit": "IBAN"}

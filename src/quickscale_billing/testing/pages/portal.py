@@ -18,7 +18,8 @@ from quickscale_billing.testing.pages.markup import (
     table,
 )
 from quickscale_billing.testing.resources import subscriptions
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import BILLED
 
 

@@ -6,7 +6,8 @@ from quickscale_billing.testing.errors import missing
 from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import Params
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 def open_account(sandbox: Sandbox) -> Object:

@@ -8,7 +8,8 @@ from quickscale_billing.testing import cards
 from quickscale_billing.testing.cards import Card
 from quickscale_billing.testing.errors import StripeError, declined, invalid
 from quickscale_billing.testing.ids import token
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 EXPIRY_MONTH = 12
 YEARS_VALID = 4

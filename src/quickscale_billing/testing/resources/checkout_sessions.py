@@ -27,7 +27,8 @@ from quickscale_billing.testing.parameters import (
 )
 from quickscale_billing.testing.resources import prices, products, subscriptions
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 CUSTOM_TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 LASTS = timedelta(hours=24)

@@ -24,7 +24,8 @@ from quickscale_billing.testing.parameters import (
 )
 from quickscale_billing.testing.resources import attaching
 from quickscale_billing.testing.routing import accepts, accepts_nothing
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 ADDRESS_LINES = ("city", "country", "line1", "line2", "postal_code", "state")
 address = unless_empty(nested(dict.fromkeys(ADDRESS_LINES, text)))

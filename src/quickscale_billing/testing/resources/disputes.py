@@ -14,7 +14,8 @@ from quickscale_billing.testing.parameters import (
     text,
 )
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 # https://docs.stripe.com/testing#evidence: this text as evidence decides the dispute.
 DECIDING = {"winning_evidence": "won", "losing_evidence": "lost"}

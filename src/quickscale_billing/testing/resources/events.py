@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import Params, boolean, many, word
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 @accepts()

@@ -19,7 +19,8 @@ from quickscale_billing.testing.parameters import (
     text,
 )
 from quickscale_billing.testing.routing import accepts, accepts_nothing
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 @accepts(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from quickscale_billing.testing.listing import DATED, Page, page
 from quickscale_billing.testing.parameters import Params, Required, nested, one_of, text
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 @accepts()

@@ -10,7 +10,8 @@ from quickscale_billing.testing.periods import nth
 from quickscale_billing.testing.rendering import render
 from quickscale_billing.testing.resources import subscriptions
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import Terms
 
 subscription_details = nested(

@@ -24,7 +24,8 @@ from quickscale_billing.testing.resources import attaching, subscriptions
 from quickscale_billing.testing.resources.invoice_items import draft_of
 from quickscale_billing.testing.resources.payment_intents import payment_error
 from quickscale_billing.testing.routing import accepts, accepts_nothing
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 WRITABLE: Fields = {
     "auto_advance": boolean,

@@ -24,7 +24,8 @@ from quickscale_billing.testing.payments import Presence, attempt, make_intent
 from quickscale_billing.testing.rendering import render
 from quickscale_billing.testing.resources import attaching
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 CONFIRMING: Fields = {
     "error_on_requires_action": boolean,

@@ -18,7 +18,8 @@ from quickscale_billing.testing.parameters import (
 from quickscale_billing.testing.resources import attaching
 from quickscale_billing.testing.resources.customers import address
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 billing_details = nested(address=address, email=text, name=text, phone=text)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from quickscale_billing.testing import locales
 from quickscale_billing.testing.parameters import Params, Required, one_of, text, unless_empty
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 @accepts(customer=Required(text), locale=unless_empty(one_of(*locales.PORTAL)), return_url=text)

@@ -18,7 +18,8 @@ from quickscale_billing.testing.parameters import (
 )
 from quickscale_billing.testing.resources import prices
 from quickscale_billing.testing.routing import accepts, accepts_nothing
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 WRITABLE: Fields = {
     "active": boolean,

@@ -7,7 +7,8 @@ from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.listing import DATED, Page, newest_first
 from quickscale_billing.testing.parameters import Params, merge_metadata, metadata, one_of, positive, text
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 
 @accepts(

@@ -20,7 +20,8 @@ from quickscale_billing.testing.parameters import (
 )
 from quickscale_billing.testing.periods import nth
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import BILLED
 
 PRORATION = one_of("always_invoice", "create_prorations", "none")

@@ -24,7 +24,8 @@ from quickscale_billing.testing.parameters import (
 from quickscale_billing.testing.payments import Presence
 from quickscale_billing.testing.resources import attaching
 from quickscale_billing.testing.routing import accepts
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 from quickscale_billing.testing.subscribing import Item, Terms
 
 DAY = 86_400

@@ -8,7 +8,8 @@ from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.listing import PAGING, Page, newest_first
 from quickscale_billing.testing.parameters import Params, Required, integer, text
 from quickscale_billing.testing.routing import accepts, accepts_nothing
-from quickscale_billing.testing.sandbox import Object, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
+from quickscale_billing.testing.store import Object
 
 LASTS = timedelta(days=30)
 

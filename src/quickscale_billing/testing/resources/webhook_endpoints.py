@@ -19,7 +19,8 @@ from quickscale_billing.testing.parameters import (
     word,
 )
 from quickscale_billing.testing.routing import accepts, accepts_nothing
-from quickscale_billing.testing.sandbox import API_VERSION, Object, Sandbox
+from quickscale_billing.testing.sandbox import API_VERSION, Sandbox
+from quickscale_billing.testing.store import Object
 
 WRITABLE: Fields = {"description": text, "enabled_events": many(word), "metadata": metadata, "url": text}
 
