@@ -11,6 +11,9 @@ from quickscale_billing.models import CreditPack, Plan, PlanPrice
 from tests.billing.conftest import CATALOG
 
 
+pytestmark = pytest.mark.once
+
+
 def sync(path: Path, *options: str) -> str:
     out = StringIO()
     call_command("sync_catalog", str(path), *options, stdout=out)

@@ -98,6 +98,14 @@ def test_a_key_that_no_verb_would_take_is_refused(shop, user, key):
         checkout.start(user, "large", idempotency_key=key)
 
 
+def test_what_no_database_keeps_is_not_looked_up(shop, user):
+    for options in ({"item": "a\x00"}, {"item": "pro", "interval": "\x00"}, {"item": "pro", "currency": "\x00"}):
+        with pytest.raises(UnknownItem):
+            checkout.start(user, **options)
+    with pytest.raises(CheckoutSession.DoesNotExist):
+        checkout.settle(user, "\x00")
+
+
 def test_without_a_key_each_call_is_a_visit_of_its_own(shop, user):
     assert checkout.start(user, "large") != checkout.start(user, "large")
 

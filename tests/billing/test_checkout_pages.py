@@ -14,6 +14,8 @@ from quickscale_credits import ledger
 from quickscale_credits.ledger.accounts import open_account
 from tests.billing.test_checkout import subscribed
 
+pytestmark = pytest.mark.once
+
 SUCCESS = "/billing/checkout/success/"
 
 
