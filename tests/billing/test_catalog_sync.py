@@ -10,7 +10,6 @@ from django.core.management import CommandError, call_command
 from quickscale_billing.models import CreditPack, Plan, PlanPrice
 from tests.billing.conftest import CATALOG
 
-
 pytestmark = pytest.mark.once
 
 
