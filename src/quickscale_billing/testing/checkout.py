@@ -63,16 +63,23 @@ def pay(sandbox: Sandbox, session: Object, method: Object | None, payer: Payer) 
     if method and method["type"] not in session["payment_method_types"]:
         raise invalid(f"This session does not take {method['type']}.", param="payment_method_types")
     customer = customer_of(sandbox, session)
-    if session["mode"] == "setup" or (session["amount_total"] == 0 and method):
+    due = due_today(sandbox, session, customer)
+    if session["mode"] == "setup" or (session["mode"] == "subscription" and method and not due):
         return save_first(sandbox, session, customer, method)
-    if session["amount_total"] == 0:
+    if not due:
         return finish(sandbox, session, None)
     if method is None:
         raise ValueError("this session costs money: pay it with a card")
     intent = intent_of(sandbox, session, customer)
-    intent["payment_method"] = method["id"]
+    intent.update(amount=due, payment_method=method["id"])
     attempt(sandbox, intent, Presence.ON_SESSION)
     return session
+
+
+def due_today(sandbox: Sandbox, session: Object, customer: str | None) -> int:
+    """https://docs.stripe.com/billing/customer/balance: it pays, or adds to, the first invoice of a subscription."""
+    balance = sandbox.by_id[customer]["balance"] if customer and session["mode"] == "subscription" else 0
+    return max(0, (session["amount_total"] or 0) + (balance if session["amount_total"] else 0))
 
 
 def save_first(sandbox: Sandbox, session: Object, customer: str | None, method: Object | None) -> Object:
@@ -163,8 +170,7 @@ def finish(sandbox: Sandbox, session: Object, intent: Object | None) -> Object:
         begin(sandbox, session, intent)
     elif session["mode"] == "payment" and session["invoice_creation"]["enabled"]:
         session["invoice"] = invoice_once(sandbox, session, intent)["id"]
-    is_paid = intent is not None and intent["object"] == "payment_intent"
-    return complete(sandbox, session, payment_status="paid" if is_paid else "no_payment_required")
+    return complete(sandbox, session, payment_status="paid" if session["amount_total"] else "no_payment_required")
 
 
 def begin(sandbox: Sandbox, session: Object, intent: Object | None) -> None:

@@ -153,6 +153,60 @@ def test_the_next_payment_can_be_made_to_fail(session: Any, stripe_simulator: St
     assert stripe_simulator.pay(session)["payment_status"] == "paid"
 
 
+def test_a_code_typed_after_a_declined_card_counts(
+    client: Any, price: Callable[..., Any], stripe_simulator: StripeSimulator
+) -> None:
+    coupon = client.coupons.create({"percent_off": 50, "duration": "once"})
+    client.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "HALF"})
+    session = open_session(client, price(4900).id, allow_promotion_codes=True)
+    with pytest.raises(StripeError):
+        stripe_simulator.pay(session, card="4000000000000002")
+    requests.post(session.url, data={"step": "promotion", "promotionCode": "HALF"}, timeout=5)
+    paid = stripe_simulator.pay(session)
+    assert client.payment_intents.retrieve(paid["payment_intent"]).amount_received == 2450
+
+
+class TestSubscribing:
+    """https://docs.stripe.com/payments/checkout/subscriptions"""
+
+    @pytest.fixture
+    def begin(self, client: Any, price: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda **more: open_session(client, price(2900, "month").id, mode="subscription", **more)
+
+    def test_paying_begins_the_subscription(self, client: Any, begin: Any, stripe_simulator: StripeSimulator) -> None:
+        paid = stripe_simulator.pay(begin(subscription_data={"metadata": {"plan": "pro"}}))
+        begun = client.subscriptions.retrieve(paid["subscription"], {"expand": ["latest_invoice"]})
+        assert (begun.status, begun.metadata["plan"], begun.customer) == ("active", "pro", paid["customer"])
+        assert (begun.latest_invoice.id, begun.latest_invoice.amount_paid) == (paid["invoice"], 2900)
+        assert client.payment_methods.retrieve(begun.default_payment_method).customer == paid["customer"]
+
+    def test_a_declined_card_begins_nothing(self, client: Any, begin: Any, stripe_simulator: StripeSimulator) -> None:
+        with pytest.raises(StripeError):
+            stripe_simulator.pay(begin(), card="4000000000000002")
+        assert client.subscriptions.list({"status": "all"}).data == []
+
+    def test_a_trial_keeps_the_card_and_takes_nothing(
+        self, client: Any, begin: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        """https://docs.stripe.com/payments/checkout/free-trials"""
+        done = stripe_simulator.pay(begin(subscription_data={"trial_period_days": 7}))
+        assert (done["payment_status"], done["amount_total"]) == ("no_payment_required", 0)
+        assert client.subscriptions.retrieve(done["subscription"]).status == "trialing"
+        stripe_simulator.clock.advance(timedelta(days=7, hours=1))
+        assert client.invoices.list({"subscription": done["subscription"]}).data[0].amount_paid == 2900
+
+    @pytest.mark.parametrize(("balance", "charged"), [(-1900, [1000]), (-5000, []), (100, [3000])])
+    def test_the_balance_counts(
+        self, balance: int, charged: list[int], client: Any, begin: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        """https://docs.stripe.com/billing/customer/balance"""
+        owner = client.customers.create({"balance": balance}).id
+        paid = stripe_simulator.pay(begin(customer=owner))
+        assert [charge.amount for charge in client.charges.list().data] == charged
+        assert client.invoices.retrieve(paid["invoice"]).status == "paid"
+        assert client.customers.retrieve(owner).balance == min(0, balance + 2900)
+
+
 class TestBankDebits:
     """https://docs.stripe.com/checkout/fulfillment#delayed-notification"""
 

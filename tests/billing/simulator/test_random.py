@@ -108,7 +108,7 @@ def bought() -> Account:
     return account
 
 
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(ROUTES), st.data(), st.integers(0, 1_000_000))
 def test_no_request_breaks_it(route: Any, data: st.DataObject, number: int) -> None:
     params = data.draw(st.dictionaries(st.sampled_from([*route.fields, "expand", "limit"]), trees, max_size=6))
@@ -187,7 +187,7 @@ class Life:
         self.account.post(self.path(), cancel_at_period_end=wanted)
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([0, 7]), st.lists(changes, max_size=12))
 def test_the_sums_of_any_life_are_right(trial: int, steps: list[Any]) -> None:
     life = Life(trial=trial)
