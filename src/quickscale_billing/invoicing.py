@@ -150,6 +150,8 @@ def _take_over_refill(subscription: PlanSubscription, period: Period, *, key: st
     billed.next_refill_at = windows[1].starts_at if len(windows) > 1 else None
     billed.save(update_fields=["next_refill_at"])
     refilling.set_right(subscription, period, taken, kind=Fact.Kind.PERIOD, key=key, stripe_id=stripe_id)
+    if taken.credits:
+        Refill.objects.filter(pk=taken.pk).update(state=Refill.State.GRANTED)
 
 
 def _settle_bonus(subscription: PlanSubscription, invoice: InvoiceState, line: InvoiceLine, price: PlanPrice) -> None:

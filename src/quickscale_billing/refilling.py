@@ -3,6 +3,7 @@ of those that were given. Every function works inside the transaction of `locked
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,7 +18,10 @@ from quickscale_billing.conf import conf
 from quickscale_billing.models import Fact, PaidSegment, PlanSubscription, Refill, Unused
 from quickscale_billing.periods import Period
 from quickscale_billing.windows import Window
+from quickscale_credits.exceptions import CreditsError
 from quickscale_credits.models import CreditAccount, CreditGrant
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -42,8 +46,17 @@ def sweep_each() -> Iterator[int]:
     last = 0
     while found := due_subscriptions().filter(pk__gt=last).order_by("pk").first():
         last = found.pk
+        yield _sweep_one(found)
+
+
+def _sweep_one(found: PlanSubscription) -> int:
+    try:
         with locked(found) as subscription:
-            yield refill(subscription, until=timezone.now())
+            return refill(subscription, until=timezone.now())
+    except CreditsError:
+        # The other owners' refills must not wait until somebody has mended this one's ledger.
+        logger.exception("What is due for subscription %s cannot be booked.", found.stripe_id)
+        return 0
 
 
 def due_subscriptions() -> models.QuerySet[PlanSubscription]:

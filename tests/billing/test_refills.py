@@ -5,14 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from quickscale_billing import refilling
 from quickscale_billing.models import Refill
 from quickscale_credits import ledger
+from quickscale_credits.models import CreditAccount
 from quickscale_credits.signals import balance_depleted
 from quickscale_credits.testing import assert_balance
 from tests.billing.selling import Subscriber, at, plan
+from tests.billing.transactions import rolled_back
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -169,3 +172,15 @@ def test_no_sign_of_an_empty_balance_is_given_when_one_refill_follows_another(
         subscriber.renew()
     balance_depleted.disconnect(dispatch_uid="test")
     assert not depleted
+
+
+def test_a_ledger_that_is_damaged_keeps_nobody_else_waiting(subscriber: Subscriber, clock: Any) -> None:
+    pro = plan("pro", 100)
+    damaged = Subscriber(get_user_model().objects.create_user("grace"))
+    damaged.subscribe(pro, "year")
+    subscriber.subscribe(pro, "year")
+    clock.shift(timedelta(days=31))
+    with rolled_back():
+        CreditAccount.objects.filter(owner=damaged.owner).update(balance=10**12 * 9)
+        assert refilling.sweep() == 1
+        assert_balance(subscriber.owner, 100)

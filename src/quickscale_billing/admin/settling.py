@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db import transaction
@@ -28,8 +28,7 @@ class AccountRowsAdmin(ReadOnly, ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
-    list_select_related: tuple[str, ...] = ("account__owner",)
-    stripe_ids: tuple[str, ...]
+    stripe_ids: ClassVar[tuple[str, ...]]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return ["=account__id", *(f"={name}" for name in self.stripe_ids), *owner_search_fields("account__owner")]
