@@ -4,7 +4,8 @@ from quickscale_billing.models.catalog import CreditPack, Interval, Plan, PlanPr
 from quickscale_billing.models.checkouts import CheckoutSession
 from quickscale_billing.models.customers import Customer
 from quickscale_billing.models.facts import Fact, InboxItem
-from quickscale_billing.models.sales import PaidSegment, PlanSubscription, Purchase, Refill
+from quickscale_billing.models.purchases import Purchase
+from quickscale_billing.models.subscriptions import PaidSegment, PlanSubscription, Refill
 
 __all__ = [
     "CheckoutSession",

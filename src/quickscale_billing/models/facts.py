@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from quickscale_billing.fields import StripeIdField
-from quickscale_billing.models.sales import Refill
+from quickscale_billing.models.subscriptions import Refill
 from quickscale_credits.fields import ExactCharField
 from quickscale_credits.models import CreditAccount, LedgerEntry
 
