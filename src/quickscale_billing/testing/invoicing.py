@@ -214,10 +214,6 @@ def mark_uncollectible(sandbox: Sandbox, invoice: Object) -> Object:
     return invoice
 
 
-def is_last_attempt(invoice: Object) -> bool:
-    return bool(invoice["next_payment_attempt"] is None)
-
-
 def agenda(sandbox: Sandbox) -> list[Due]:
     found: list[Due] = []
     for invoice in filter(sandbox.is_on_clock, sandbox.all("invoice", auto_advance=True)):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from quickscale_billing.testing.amounts import rounded
-from quickscale_billing.testing.invoice_lines import Draft, is_proration, price_of
+from quickscale_billing.testing.invoice_lines import Draft, price_of
 from quickscale_billing.testing.sandbox import Sandbox
 from quickscale_billing.testing.store import Object
 
@@ -99,7 +99,3 @@ def credited(sandbox: Sandbox, subscription: Object, holding: Holding, at: int) 
         if reaches and price_of(line) == holding.price:
             return {"invoice": line["invoice"], "invoice_line_items": [line["id"]]}
     return None
-
-
-def charged_prorations(lines: list[Object]) -> list[Object]:
-    return [line for line in lines if is_proration(line) and line["amount"] > 0]

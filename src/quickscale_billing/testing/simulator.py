@@ -15,6 +15,7 @@ from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.clock import Clock
 from quickscale_billing.testing.errors import StripeError
 from quickscale_billing.testing.pages.site import Site
+from quickscale_billing.testing.resources import webhook_endpoints
 from quickscale_billing.testing.resources.accounts import open_account
 from quickscale_billing.testing.routes import ROUTES
 from quickscale_billing.testing.sandbox import API_VERSION, Sandbox
@@ -104,11 +105,10 @@ class StripeSimulator:
 
     def listen(self, address: str, *, events: list[str] | None = None) -> Object:
         """A webhook endpoint at the address; its `secret` signs what is delivered there."""
-        from quickscale_billing.testing.resources import webhook_endpoints
-
         params = {"url": address, "enabled_events": events or ["*"], "api_version": API_VERSION}
         with self.sandbox.lock:
-            return webhook_endpoints.create(self.sandbox, params)  # type: ignore[no-any-return]
+            made: Object = webhook_endpoints.create(self.sandbox, params)
+            return made
 
     def pay(
         self,
@@ -151,6 +151,15 @@ class StripeSimulator:
         with self.sandbox.lock:
             key = None if customer is None else identifier_of(customer)
             self.sandbox.conduct.declines.setdefault(key, []).append(code)
+
+    @contextmanager
+    def outage(self, status: int = 503) -> Iterator[None]:
+        """Within it every request is answered with this status: 503, or 429 for too many requests."""
+        self.api.outage = StripeError(status, "api_error", "Stripe cannot answer just now. Try again later.")
+        try:
+            yield
+        finally:
+            self.api.outage = None
 
     def authenticate(self, intent: Any, *, passed: bool = True) -> Object:
         """The customer passes, or fails, the challenge of a payment intent or a setup intent."""

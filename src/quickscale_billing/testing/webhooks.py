@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from quickscale_billing.testing.rendering import render
-from quickscale_billing.testing.sandbox import Due, Sandbox
+from quickscale_billing.testing.sandbox import Sandbox
 from quickscale_billing.testing.store import Object
 
 Sender = Callable[[str, bytes, dict[str, str]], int]
@@ -104,10 +104,6 @@ class Webhooks:
         """The events that wait, in the order in which they will be delivered."""
         with self.sandbox.lock:
             return [self.sandbox.by_id[each.event] for each in self.waiting if each.event in self.sandbox.by_id]
-
-    def retries(self, sandbox: Sandbox) -> Iterable[Due]:
-        """Nothing to do by the clock itself: what is due is sent when the clock has been moved."""
-        return ()
 
     def deliver_again(self, events: list[str]) -> list[Delivery]:
         with self.sandbox.lock:

@@ -27,6 +27,15 @@ def test_a_live_key_is_refused(stripe_simulator: StripeSimulator) -> None:
         live.v1.customers.list()
 
 
+@pytest.mark.parametrize("status", [503, 429])
+def test_it_can_be_out_of_order_for_a_while(status: int, stripe_simulator: StripeSimulator) -> None:
+    """https://docs.stripe.com/error-low-level#http-status-codes"""
+    address, headers = f"{stripe_simulator.address}/v1/customers", {"Authorization": "Bearer sk_test_any"}
+    with stripe_simulator.outage(status):
+        assert requests.get(address, headers=headers, timeout=5).status_code == status
+    assert requests.get(address, headers=headers, timeout=5).status_code == 200
+
+
 def test_nested_parameters_and_lists_come_as_they_were_sent(client: Any) -> None:
     """https://docs.stripe.com/api/metadata"""
     given = {"name": "Ada & Söhne", "address": {"line1": "1 Main St", "country": "DE"}, "metadata": {"a b": "=&[]"}}
