@@ -1,6 +1,8 @@
 """The reference page names what the simulator plays, and nothing else; and all of that is Stripe's."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -60,3 +62,9 @@ def test_what_the_page_names_is_there() -> None:
     assert [name for name in verbs if not hasattr(StripeSimulator, name)] == []
     handled = in_first_cells(r"`webhooks\.(\w+)")
     assert [name for name in handled if not hasattr(Webhooks, name) and name not in {"history", "send"}] == []
+
+
+def test_the_plugin_of_pytest_costs_a_host_nothing_that_does_not_ask_for_it() -> None:
+    code = "import sys, quickscale_billing.testing.pytest_plugin; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"django", "stripe", "djstripe", "quickscale_billing.testing.simulator"} & {*loaded}
