@@ -1,6 +1,8 @@
 """Webhooks: what is believed, what is refused, what is stored, and that a fact is booked once."""
 
 import json
+import os
+import random
 import re
 import time
 from datetime import timedelta
@@ -20,6 +22,8 @@ from quickscale_billing.stripe import webhooks
 from quickscale_billing.testing.webhooks import signature
 from quickscale_credits.testing import assert_balance
 from tests.billing.webhooks import connect
+
+FORGERIES = int(os.environ.get("QUICKSCALE_FORGERIES", 500))
 
 
 @pytest.fixture
@@ -261,3 +265,21 @@ def test_settled_items_are_kept_for_a_week(shop: Any, paid: CheckoutSession, buy
     call_command("settle_facts")
     assert not InboxItem.objects.exists()
     assert Fact.objects.count() == 1
+
+
+def test_what_is_altered_anywhere_is_refused(endpoint: Any, paid: CheckoutSession, buyer: Any) -> None:
+    """Each a genuine one, of which something is altered: a byte of the body, the time, or the signature."""
+    chance, body = random.Random(15), json.dumps(completed(paid))
+    signed = signature(body.encode(), endpoint.secret)
+    for _ in range(FORGERIES):
+        forged = [altered(body, chance), signed] if chance.random() < 0.5 else [body, altered(signed, chance)]
+        assert sent(endpoint, forged[0], **{"Stripe-Signature": forged[1]}) == 400, forged
+    assert_balance(buyer, 0)
+    assert not InboxItem.objects.exists()
+
+
+def altered(text: str, chance: random.Random) -> str:
+    """Another character somewhere, that is neither a blank nor part of a name that is not looked at."""
+    place = chance.choice([place for place, found in enumerate(text) if found.isalnum()])
+    other = chance.choice([found for found in "0123456789abcdefABCDEF" if found != text[place]])
+    return text[:place] + other + text[place + 1 :]
