@@ -50,7 +50,7 @@ def measured(spawn):
 
 @pytest.fixture
 def room(transactional_db):
-    """A database that is emptied quickly: SQLite looks through all entries for each grant that it deletes before them."""
+    """A database that is emptied quickly: SQLite looks through all entries for each grant that goes before them."""
     yield
     if connection.vendor == "sqlite":
         with triggers.lifted(connection.alias):
