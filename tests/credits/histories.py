@@ -276,8 +276,10 @@ class History:
         """Which row of the database stands for which thing of the model."""
         if isinstance(expected, list) and isinstance(found, tuple):
             expected, found = expected, list(found[1].grants.order_by("id"))
+            assert amounts(expected) == amounts(found)
+            if len(expected) != len(found):  # some came from a grant beside one that had no room for them
+                return
         if isinstance(expected, list):
-            assert len(expected) == len(found)
             self.rows.update(zip(expected, found, strict=True))
         elif isinstance(expected, model.Grant):
             self.rows[expected] = found.grant
@@ -334,6 +336,13 @@ def outcome(call: Callable[[], Any]) -> Any:
         return call()
     except (model.Refused, CreditsError, ValueError) as refusal:
         return refusal
+
+
+def amounts(grants: list[Any]) -> Counter[tuple[Any, ...]]:
+    counted: Counter[tuple[Any, ...]] = Counter()
+    for grant in grants:
+        counted[grant.credit_type, grant.priority, grant.expires_at or model.NEVER] += grant.amount
+    return counted
 
 
 def identity(answer: Any) -> Any:

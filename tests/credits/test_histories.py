@@ -39,6 +39,10 @@ ONCE_FAILED = {
     "a hold on a grant that was ended": [
         *[("grant", 0, 7, 54, 0), ("hold", 0, 3, 83, 1), ("expire_grant", 0, 30, 18, 9), ("wait", 0, 20, 10, 11)],
     ],
+    "a transfer of a grant whose revocation was reversed": [
+        *[("grant", 0, 12, 32, 9), ("hold", 0, 28, 33, 3), ("revoke", 0, 12, 106, 1), ("reverse", 0, 24, 105, 3)],
+        ("transfer", 0, 4, 100, 2),
+    ],
 }
 
 
