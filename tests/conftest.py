@@ -21,8 +21,10 @@ from tests.parts import ROOT, elsewhere
 CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
-hypothesis.settings.register_profile("ordinary", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("ordinary")
+# The ordinary run tries the same examples every time; QUICKSCALE_SEARCH=1 looks for new ones, and prints what fails.
+hypothesis.settings.register_profile("ordinary", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("search" if os.environ.get("QUICKSCALE_SEARCH") == "1" else "ordinary")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
