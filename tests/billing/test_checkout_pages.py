@@ -151,6 +151,16 @@ def test_while_stripe_is_down_the_page_offers_to_try_again(shop, buyer, outage):
     assert buyer.post("/billing/buy/large/", form).status_code == 303
 
 
+@pytest.mark.once
+def test_without_a_key_for_stripe_the_buyer_is_told_and_the_log(buyer, settings, caplog):
+    settings.STRIPE_TEST_SECRET_KEY = ""
+    CreditPack.objects.create(slug="lone", name="Lone", credits=1, amount=100, currency="usd")
+    answer = buyer.post("/billing/buy/lone/")
+    assert (answer.status_code, answer.headers["Cache-Control"].split(",")[0]) == (503, "max-age=0")
+    assert "Nothing was charged" in answer.content.decode()
+    assert "Set STRIPE_TEST_SECRET_KEY" in caplog.text
+
+
 def test_a_host_with_atomic_requests_sells_as_well(shop, buyer, user, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     assert buyer.post("/billing/buy/large/").status_code == 303

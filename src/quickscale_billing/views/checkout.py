@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -66,6 +67,9 @@ def _buy(request: HttpRequest, owner: Model, item: Item) -> HttpResponseBase:
     except StripeRefused:
         logger.exception("Stripe refused to sell %s.", item)
         return render(request, "quickscale_billing/refused.html", {"item": item}, status=502)
+    except ImproperlyConfigured:
+        logger.exception("%s cannot be sold until the settings are right.", item)
+        return render(request, "quickscale_billing/closed.html", status=503)
     return HttpResponseRedirect(session.url, status=303)
 
 
@@ -97,6 +101,9 @@ def success(request: HttpRequest, owner: Model) -> HttpResponse:
         outcome = _outcome(checkout.settle(owner, str(session.stripe_id)))
     except StripeUnavailable:
         return _in_a_while(_shown(request, session, "processing", status=503))
+    except ImproperlyConfigured:
+        logger.exception("The checkout %s cannot be looked at until the settings are right.", session.stripe_id)
+        return _shown(request, session, "processing", status=503)
     except StripeRefused:
         logger.exception("Stripe does not know the checkout %s.", session.stripe_id)
         raise Http404("No such checkout.") from None

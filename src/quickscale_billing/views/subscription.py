@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, Concatenate
 
 from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Min, Model, Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -49,6 +50,9 @@ def told_in_words(view: OwnersView) -> OwnersView:
             response = render(request, "quickscale_billing/try_again.html", status=503)
             response.headers["Retry-After"] = "5"
             return response
+        except ImproperlyConfigured:
+            logger.exception("No subscription can be changed until the settings are right.")
+            return render(request, "quickscale_billing/closed.html", status=503)
         except UnknownItem as error:
             raise Http404(str(error)) from None
         except NoSubscription:
