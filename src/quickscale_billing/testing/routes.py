@@ -104,6 +104,7 @@ ROUTES = (
     Route("GET", "/v1/products/{id}", products.retrieve),
     Route("POST", "/v1/products/{id}", products.update),
     Route("DELETE", "/v1/products/{id}", products.delete),
+    Route("GET", "/v1/products/{product}/features", products.list_features),
     Route("GET", "/v1/promotion_codes", promotion_codes.list_all),
     Route("POST", "/v1/promotion_codes", promotion_codes.create),
     Route("GET", "/v1/promotion_codes/{promotion_code}", promotion_codes.retrieve),

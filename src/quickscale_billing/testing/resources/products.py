@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quickscale_billing.testing.errors import invalid
-from quickscale_billing.testing.listing import DATED, Page, page
+from quickscale_billing.testing.listing import DATED, PAGING, Page, page
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -117,3 +117,10 @@ def list_all(sandbox: Sandbox, params: Params) -> Page:
     found = sandbox.all("product", **{name: params[name] for name in ("active", "url") if name in params})
     chosen = [each for each in reversed(found) if "ids" not in params or each["id"] in params["ids"]]
     return page(chosen, params, url="/v1/products")
+
+
+@accepts(PAGING)
+def list_features(sandbox: Sandbox, params: Params, identifier: str) -> Page:
+    """None: the simulator plays no entitlements, but dj-stripe asks for those of every product that it stores."""
+    sandbox.get("product", identifier)
+    return page([], params, url=f"/v1/products/{identifier}/features")
