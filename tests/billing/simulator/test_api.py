@@ -59,6 +59,11 @@ def test_a_missing_parameter_is_named(client: Any) -> None:
     assert (refused.value.code, refused.value.param) == ("parameter_missing", "name")
 
 
+def test_a_product_has_no_features(client: Any) -> None:
+    product = client.products.create({"name": "1000 credits"})
+    assert client.products.features.list(product.id).data == []
+
+
 def test_what_is_not_there_is_missing(client: Any) -> None:
     """https://docs.stripe.com/error-codes#resource-missing"""
     with pytest.raises(stripe.InvalidRequestError) as refused:
