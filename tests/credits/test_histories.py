@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.credits.histories import LONGEST, VERBS, History, Step
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 numbers = count()
 START = datetime(2026, 1, 15, 12, tzinfo=UTC)
