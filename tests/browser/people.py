@@ -44,3 +44,10 @@ def summarize(page, text):
     page.get_by_role("button", name="Run for 2 credits").click()
     outcome = page.get_by_role("region", name="Result").or_(page.get_by_role("main").get_by_role("alert"))
     outcome.first.wait_for()
+
+
+def make_key(page, name):
+    page.goto("/services/keys/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Make the key").click()
+    return page.locator("#new-key").inner_text()

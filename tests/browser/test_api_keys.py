@@ -6,7 +6,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.browser.people import CUSTOMER, available, log_in
+from tests.browser.people import CUSTOMER, available, log_in, make_key
 
 
 def run(demo, key):
@@ -15,13 +15,6 @@ def run(demo, key):
     body = json.dumps({"text": "Three short words."}).encode()
     with urlopen(Request(f"{demo}/api/services/text-statistics/run", body, headers)) as answer:
         return json.load(answer)
-
-
-def make_key(page, name):
-    page.goto("/services/keys/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Make the key").click()
-    return page.locator("#new-key").inner_text()
 
 
 def row(page, name):

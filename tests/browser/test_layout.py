@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import SCREENSHOTS
-from tests.browser.people import ADMIN, CUSTOMER, log_in
+from tests.browser.people import ADMIN, CUSTOMER, log_in, make_key
 
 FAULTS = (Path(__file__).parent / "layout.js").read_text()
 WIDTHS = {"desktop": 1280, "phone": 360}
@@ -72,6 +72,7 @@ def test_pages_for_everybody_fit(open_page, device):
 def test_pages_for_customers_fit(open_page, device):
     page = open_page(width=WIDTHS[device])
     log_in(page, CUSTOMER)
+    make_key(page, "what reads the reports of the week")
     assert [fault for address in PRIVATE for fault in survey(page, address, device, who="customer")] == []
 
 
