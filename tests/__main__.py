@@ -56,7 +56,7 @@ def refuse_emptiness(tallies: dict[str, Tally], *, narrowed: bool) -> None:
 def report(tallies: dict[str, Tally]) -> int:
     print("\nWhat ran:")
     for name, tally in tallies.items():
-        print(f"  {name:<12}{tally}, in {tally.seconds:.0f} s")
+        print(f"  {name:<19}{tally}, in {tally.seconds:.0f} s")
         for failure in tally.failures:
             print(f"      failed: {failure}")
         for reason, number in sorted(tally.skipped.items()):

@@ -58,7 +58,6 @@ def device(request):
 def survey(page, address, device, *, who):
     """The page's faults, after a picture of it was taken."""
     page.goto(address)
-    page.wait_for_load_state("networkidle")
     name = re.sub(r"\W+", "-", address.strip("/").partition("?")[0]) or "home"
     page.screenshot(path=SCREENSHOTS / device / f"{who}-{name}.png", full_page=True)
     return [f"{address}: {fault}" for fault in page.evaluate(FAULTS)]

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 numbers = count()
 START = datetime(2026, 1, 15, 12, tzinfo=UTC)
-AMOUNTS = {"sqlite": (500, 50)}.get(connection.vendor, (100, 30))
+AMOUNTS = {"sqlite": (500, 50), "postgresql": (100, 30), "mysql": (40, 30)}[connection.vendor]
 HISTORIES = int(os.environ.get("QUICKSCALE_HISTORIES", AMOUNTS[0]))
 STEPS = int(os.environ.get("QUICKSCALE_HISTORY_STEPS", AMOUNTS[1]))
 SLICES = 10

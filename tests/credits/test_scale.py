@@ -14,10 +14,10 @@ from tests.credits.large import FULL, fund_each, spend_from_each
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ENTRIES = 1_000_000 if FULL else 50_000
+ENTRIES = 1_000_000 if FULL else 20_000
 DUE = 100_000 if FULL else 5_000
-# A million entries as objects would take some gigabytes, fifty thousand a hundred megabytes.
-MEGABYTES = 50
+# A million entries as objects would take some gigabytes, twenty thousand forty megabytes.
+MEGABYTES = 20
 
 MEASURED = """
 import json, sys, time
