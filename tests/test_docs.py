@@ -17,6 +17,7 @@ from django.test.utils import isolate_apps
 from sybil import Document, Example
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from quickscale_credits import analytics
 from quickscale_services import registry
 from tests.parts import ROOT
 from tests.settings import base
@@ -40,12 +41,13 @@ def document(page: Path) -> Document:
 
 @pytest.fixture
 def reader(client: Any, transactional_db: None) -> Iterator[dict[str, Any]]:
-    """The names that every page may use; the services that a page registers are gone after it."""
+    """The names that every page may use; the services and panels that a page registers are gone after it."""
     user, other_user = (User.objects.create_user(name) for name in ("ada", "grace"))
     client.force_login(user)
-    known = registry.snapshot()
+    known, panels = registry.snapshot(), analytics.registry.snapshot()
     yield {"__name__": "docs", "user": user, "other_user": other_user, "client": client}
     registry.restore(known)
+    analytics.registry.restore(panels)
 
 
 def sells(page: Path) -> bool:

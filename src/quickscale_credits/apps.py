@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,3 +13,4 @@ class CreditsConfig(AppConfig):
         from quickscale_credits import checks, triggers  # noqa: F401
 
         post_migrate.connect(triggers.install_after_migrate, sender=self)
+        autodiscover_modules("analytics")

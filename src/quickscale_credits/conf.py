@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, TypedDict
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -88,6 +89,17 @@ class CreditsSettings(SettingsDict):
         return value
 
     @property
+    def REPORTING_TIME_ZONE(self) -> str:  # noqa: N802
+        """The time zone whose days and months all reports are in. Rollups belong to it."""
+        value: str = self.get("REPORTING_TIME_ZONE", "UTC")
+        if not is_time_zone(value):
+            raise ImproperlyConfigured(
+                f'{self.setting}["REPORTING_TIME_ZONE"] must be the name of a time zone, such as "Europe/Madrid", '
+                f"not {value!r}."
+            )
+        return value
+
+    @property
     def OWNER_RESOLVER(self) -> str | None:  # noqa: N802
         """Dotted path to `request -> owner | None`; None for `request.user`."""
         value: str | None = self.get("OWNER_RESOLVER", None)
@@ -99,6 +111,14 @@ conf = CreditsSettings()
 
 def is_priority(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_PRIORITY
+
+
+def is_time_zone(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        return bool(ZoneInfo(value).key)
+    return False
 
 
 def _is_signup_grant(value: object) -> bool:
