@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
     "quickscale_credits",
     "quickscale_services",
     "quickscale_services.examples",
@@ -29,6 +30,8 @@ INSTALLED_APPS = [
     "quickscale_billing",
     "inkwell.accounts",
     "inkwell.pages",
+    "inkwell.contact",
+    "inkwell.notices",
     "inkwell.indexing",
 ]
 
@@ -42,6 +45,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "inkwell.accounts.preferences.their_language_and_time",
 ]
 
 ROOT_URLCONF = "inkwell.urls"
@@ -58,6 +62,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "inkwell.pages.context_processors.site",
+                "inkwell.notices.context_processors.unread",
             ],
         },
     },
@@ -116,6 +121,8 @@ LOGOUT_REDIRECT_URL = "home"
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = "Inkwell <hello@inkwell.example>"
+# Who reads what is written on the contact page.
+CONTACT_EMAIL = os.environ.get("CONTACT_EMAIL", "hello@inkwell.example")
 
 LOGGING = {
     "version": 1,

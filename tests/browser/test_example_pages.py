@@ -13,6 +13,9 @@ from quickscale_credits import ledger
 
 PUBLIC = [
     "/",
+    "/about/",
+    "/contact/",
+    "/contact/thanks/",
     "/services/",
     "/billing/",
     "/accounts/login/",
@@ -23,10 +26,13 @@ PUBLIC = [
 ]
 PRIVATE = [
     "/dashboard/",
+    "/notices/",
     "/credits/",
     "/billing/subscription/",
     "/services/runs/",
     "/services/keys/",
+    "/accounts/profile/",
+    "/accounts/sessions/",
     "/accounts/email/",
     "/accounts/password/change/",
 ]

@@ -13,6 +13,8 @@ WIDTHS = {"desktop": 1280, "phone": 360}
 
 PUBLIC = [
     "/",
+    "/about/",
+    "/contact/",
     "/services/",
     "/services/text-summary/",
     "/billing/",
@@ -27,6 +29,7 @@ PUBLIC = [
 PRIVATE = [
     "/",
     "/dashboard/",
+    "/notices/",
     "/credits/",
     "/credits/?kind=expiry&since=2020-01-01",
     "/billing/",
@@ -44,6 +47,8 @@ PRIVATE = [
     "/services/keywords/",
     "/services/runs/",
     "/services/keys/",
+    "/accounts/profile/",
+    "/accounts/sessions/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/logout/",

@@ -18,12 +18,13 @@ class UserCreationForm(AdminUserCreationForm):
 class UserAdmin(BaseUserAdmin):
     add_form = UserCreationForm
     ordering = ["email"]
-    search_fields = ["email"]
-    list_display = ["email", "is_staff", "is_active", "date_joined"]
+    search_fields = ["email", "name"]
+    list_display = ["email", "name", "is_staff", "is_active", "date_joined"]
     list_filter = ["is_staff", "is_active", "groups"]
     readonly_fields = ["date_joined", "last_login"]
     fieldsets = [
         (None, {"fields": ["email", "password"]}),
+        (_("Profile"), {"fields": ["name", "language", "time_zone"]}),
         (
             _("Permissions"),
             {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import Sum
 from django.http import HttpResponseServerError
 from django.shortcuts import render
@@ -12,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.csrf import requires_csrf_token
 
+from inkwell.pages import tools
 from quickscale_credits import ledger
 from quickscale_credits.conf import conf
 from quickscale_credits.models import CreditAccount, LedgerEntry
@@ -25,6 +27,18 @@ logger = logging.getLogger(__name__)
 
 def home(request):
     return render(request, "pages/home.html", {"services": offered(), "signup": conf.SIGNUP_GRANT})
+
+
+def about(request):
+    return render(request, "pages/about.html")
+
+
+@login_required
+def staff(request):
+    """The way to every tool that this member of the staff may use."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+    return render(request, "pages/staff.html", {"sections": tools.sections_for(request.user)})
 
 
 @login_required
@@ -53,6 +67,10 @@ def offered():
     """The services that are switched on, each with its price in words."""
     switches = [(service, switch_of(service.name)) for service in registry.values()]
     return [(service, price_label(service, switch)) for service, switch in switches if switch.is_active]
+
+
+def bad_request(request, exception):
+    return render(request, "400.html", status=400)
 
 
 @requires_csrf_token

@@ -1,0 +1,26 @@
+"""Pages in the language and the time of who is logged in, where they have chosen them."""
+
+import zoneinfo
+
+from django.utils import timezone, translation
+
+
+def their_language_and_time(get_response):
+    def middleware(request):
+        user = request.user
+        if not user.is_authenticated or not (user.language or user.time_zone):
+            return get_response(request)
+        with translation.override(user.language or translation.get_language()), timezone.override(zone_of(user)):
+            response = get_response(request)
+            response.headers.setdefault("Content-Language", translation.get_language())
+            return response
+
+    return middleware
+
+
+def zone_of(user):
+    """None for the site's own; also where the zone that was chosen once is not known any more."""
+    try:
+        return zoneinfo.ZoneInfo(user.time_zone) if user.time_zone else None
+    except zoneinfo.ZoneInfoNotFoundError:
+        return None
