@@ -42,6 +42,7 @@ def test_a_key_is_made_copied_used_and_revoked(open_page, demo):
 def test_the_docs_of_the_api_are_linked_and_need_no_script(open_page):
     page = open_page(java_script_enabled=False)
     log_in(page, CUSTOMER)
+    page.get_by_role("link", name="ada@inkwell.example").hover()
     page.get_by_role("link", name="API keys").click()
     page.get_by_role("link", name="How to call the API").click()
     assert page.get_by_role("heading", name="API", exact=True).is_visible()

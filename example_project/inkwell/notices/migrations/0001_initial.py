@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,18 +15,35 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('balance_low', 'Your credits run low.'), ('balance_depleted', 'Your credits are used up.'), ('credits_received', 'You have new credits.'), ('run_succeeded', 'A run in the background is done.'), ('run_failed', 'A run in the background has failed. Nothing was charged.')], max_length=20)),
-                ('url', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('read_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("balance_low", "Your credits run low."),
+                            ("balance_depleted", "Your credits are used up."),
+                            ("credits_received", "You have new credits."),
+                            ("run_succeeded", "A run in the background is done."),
+                            ("run_failed", "A run in the background has failed. Nothing was charged."),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("url", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("read_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="notices", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['user', 'read_at'], name='notices_unread')],
+                "ordering": ["-pk"],
+                "indexes": [models.Index(fields=["user", "read_at"], name="notices_unread")],
             },
         ),
     ]
