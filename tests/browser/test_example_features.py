@@ -13,7 +13,7 @@ from quickscale_credits import ledger
 from quickscale_services import registry
 
 LETTER = {"name": "Ada", "email": "ada@example.com", "message": "Is there a plan for schools?"}
-PASSWORD = "a long enough secret"  # noqa: S105
+PASSWORD = "a long enough secret"
 
 
 @pytest.fixture(autouse=True)
