@@ -1,0 +1,116 @@
+"""What may happen at Stripe to one buyer, told in few words, and the rows that it must come to."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from quickscale_billing import checkout, facts, subscriptions
+from quickscale_billing.exceptions import PaymentActionRequired
+from quickscale_billing.models import Fact, PaidSegment, PlanSubscription, Purchase, Refill
+from quickscale_billing.stripe import webhooks
+from quickscale_credits.models import LedgerEntry
+from tests.billing.time import Calendar
+from tests.billing.transactions import rolled_back
+
+HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=31)
+StripeEvent = dict[str, Any]
+
+SCENARIOS: dict[str, list[tuple[str, *tuple[Any, ...]]]] = {
+    "a pack": [("buy", "large")],
+    "two packs": [("buy", "large"), ("buy", "small")],
+    "subscribe": [("buy", "pro")],
+    "subscribe by the year": [("buy", "basic", {"interval": "year"})],
+    "a pack and a subscription": [("buy", "small"), ("buy", "pro")],
+    "a trial": [("buy", "studio")],
+    "a trial that is paid": [("buy", "studio"), ("wait", 7 * DAY + 2 * HOUR)],
+    "a trial that is canceled": [("buy", "studio"), ("cancel",)],
+    "another plan in a trial": [("buy", "studio"), ("change", "pro")],
+    "renew": [("buy", "pro"), ("wait", MONTH + 2 * HOUR)],
+    "renew twice": [("buy", "basic"), ("wait", MONTH + 2 * HOUR), ("wait", MONTH)],
+    "refill in a year": [("buy", "basic", {"interval": "year"}), ("wait", MONTH)],
+    "upgrade": [("buy", "basic"), ("wait", 10 * DAY), ("change", "pro")],
+    "upgrade at once": [("buy", "basic"), ("change", "pro")],
+    "an upgrade that declines": [("buy", "basic"), ("wait", DAY), ("decline",), ("change", "pro")],
+    "upgrade and renew": [("buy", "basic"), ("wait", 10 * DAY), ("change", "pro"), ("wait", 22 * DAY)],
+    "month to year": [("buy", "pro"), ("wait", DAY), ("change", "pro", "year")],
+    "month to year at once": [("buy", "pro"), ("change", "pro", "year")],
+    "a downgrade to come": [("buy", "pro"), ("change", "basic")],
+    "a downgrade that came": [("buy", "pro"), ("change", "basic"), ("wait", MONTH + 2 * HOUR)],
+    "down and up again": [("buy", "basic"), ("wait", DAY), ("change", "pro"), ("change", "basic"), ("change", "pro")],
+    "cancel": [("buy", "pro"), ("cancel",)],
+    "cancel and resume": [("buy", "pro"), ("cancel",), ("resume",)],
+    "the end": [("buy", "pro"), ("cancel",), ("wait", MONTH + 2 * HOUR)],
+    "cancel now": [("buy", "pro"), ("cancel", {"at_period_end": False})],
+    "a renewal that declines": [("buy", "basic"), ("decline",), ("wait", MONTH + 2 * HOUR)],
+    "a renewal that recovers": [("buy", "basic"), ("decline",), ("wait", MONTH + 2 * HOUR), ("wait", 9 * DAY)],
+}
+ROWS: dict[type, list[str]] = {
+    Fact: ["key", "kind", "note", "stripe_id", "entry__amount", "refill__starts_at"],
+    Purchase: ["stripe_line_id", "quantity", "amount", "credits", "entry__amount"],
+    PaidSegment: ["stripe_line_id", "plan", "starts_at", "ends_at", "closed_at", "is_credited_back", "next_refill_at"],
+    Refill: ["starts_at", "ends_at", "credits", "state"],
+    PlanSubscription: ["stripe_id", "status", "price", "next_price", "pending_price", "current_period_end", "ended_at"],
+    LedgerEntry: ["sequence", "kind", "amount", "reason", "reference", "balance_after"],
+}
+
+
+@dataclass
+class Play:
+    """What happens at Stripe in a scenario, our own verbs included."""
+
+    calendar: Calendar
+    buyer: Any
+
+    def events_of(self, scenario: str) -> list[StripeEvent]:
+        """Played to its end. What our own verbs have booked on the way is rolled back: nothing was heard yet."""
+        with rolled_back():
+            for verb, *arguments in SCENARIOS[scenario]:
+                options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+                getattr(self, verb)(*arguments, **options)
+        return [event for event in self.calendar.simulator.webhooks.pending if event["type"] in webhooks.EVENTS]
+
+    def buy(self, item: str, **options: Any) -> None:
+        session = checkout.start(self.buyer, item, **options)
+        self.calendar.simulator.pay(session)
+        facts.settle_session(str(session.stripe_id))
+
+    def wait(self, time: timedelta) -> None:
+        self.calendar.shift(time)
+        if subscription := PlanSubscription.objects.first():
+            facts.settle_subscription(subscription.stripe_id)
+
+    def change(self, plan: str, interval: str = "month") -> None:
+        with suppress(PaymentActionRequired):
+            subscriptions.change_plan(self.buyer, plan, interval=interval)
+
+    def cancel(self, *, at_period_end: bool = True) -> None:
+        subscriptions.cancel(self.buyer, at_period_end=at_period_end)
+
+    def resume(self) -> None:
+        subscriptions.resume(self.buyer)
+
+    def decline(self) -> None:
+        self.calendar.simulator.decline_next(PlanSubscription.objects.get().stripe_customer_id)
+
+
+def root_of(event: StripeEvent) -> str:
+    """What was sold: the subscription that the event is about, else the session."""
+    told = event["data"]["object"]
+    details = (told.get("parent") or {}).get("subscription_details") or {}
+    subscription = told.get("subscription") or told.get("released_subscription") or details.get("subscription")
+    return subscription or told["id"]
+
+
+def roots(events: Iterable[StripeEvent]) -> frozenset[str]:
+    return frozenset(root_of(event) for event in events if "id" in event)
+
+
+def rows(*, alone: bool) -> dict[type, list[Any]]:
+    """Of two sales that have nothing to do with each other, either may be booked first."""
+    running = () if alone else ("sequence", "balance_after")
+    return {
+        model: sorted(model.objects.values_list(*(each for each in columns if each not in running)), key=repr)
+        for model, columns in ROWS.items()
+    }
