@@ -32,10 +32,12 @@ INSTALLED_APPS = [
     "inkwell.pages",
     "inkwell.contact",
     "inkwell.notices",
+    "inkwell.operations",
     "inkwell.indexing",
 ]
 
 MIDDLEWARE = [
+    "inkwell.operations.health.answer_probes",
     "django.middleware.security.SecurityMiddleware",
     "inkwell.security.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",

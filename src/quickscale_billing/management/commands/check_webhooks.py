@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from quickscale_billing.exceptions import BillingError
@@ -19,7 +20,7 @@ class Command(BaseCommand):
             if options["create"]:
                 self.stdout.write(f"Made {endpoints.create(options['create']).url}")
             problems = list(endpoints.problems())
-        except BillingError as error:
+        except (BillingError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if problems:
             raise CommandError("\n".join(problems))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from quickscale_billing import catalog
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         act = catalog.compare if options["dry_run"] else catalog.sync
         try:
             lines = list(self._told(act(catalog.read(path)), verbosity=options["verbosity"]))
-        except BillingError as error:
+        except (BillingError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if options["verbosity"] and not lines:
             self.stdout.write("Nothing to do.")

@@ -1,0 +1,131 @@
+"""What keeps the example running: probes, the schedule, a log without secrets, and settings for production."""
+
+import logging
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from inkwell.operations import health, schedule
+from inkwell.operations.redacting import RedactSecrets, redacted
+from inkwell.operations.schedule import Job
+from quickscale_credits import ledger
+from tests.parts import ROOT
+
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "inkwell.production",
+    "SECRET_KEY": "of a test, and long enough to pass the check: 0123456789 abcdefghijklmnopqrstuvwxyz",
+    "ALLOWED_HOSTS": "inkwell.example",
+    "DATABASE_URL": "sqlite://:memory:",
+    "REDIS_URL": "redis://127.0.0.1:6379/3",
+}
+
+
+@pytest.fixture
+def forgetful():
+    health.expect_tables.cache_clear()
+    yield
+    health.expect_tables.cache_clear()
+
+
+@pytest.fixture
+def without_stripe(settings):
+    settings.STRIPE_TEST_SECRET_KEY = ""
+
+
+def test_a_process_that_answers_lives_whatever_it_was_called(client):
+    assert client.get("/health/live", headers={"host": "10.0.0.7"}).json() == {"live": True}
+
+
+def test_a_process_is_ready_when_its_database_has_every_table(client, db, forgetful):
+    assert client.get("/health/ready").json() == {"ready": True}
+
+
+def test_a_process_is_not_ready_before_the_migrations_have_run(client, db, forgetful, caplog):
+    MigrationRecorder.Migration.objects.filter(app="quickscale_services", name__startswith="0005").delete()
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()) == (503, {"ready": False})
+    assert "1 migrations wait, the first of them is quickscale_services" in caplog.text
+
+
+def test_a_process_is_not_ready_while_its_database_refuses(client, db, forgetful):
+    def refuse(execute, sql, params, many, context):
+        raise OperationalError("the server is gone")
+
+    with connection.execute_wrapper(refuse):
+        assert client.get("/health/ready").status_code == 503
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_a_job_runs_when_it_is_due_and_not_before(db, clock):
+    job = Job(command="expire_credits", every=timedelta(minutes=10))
+    assert schedule.run_due([job]) == 600
+    first = job.due_at
+    clock.shift(timedelta(minutes=9))
+    assert schedule.run_due([job]) == 60
+    assert job.due_at == first
+
+
+def test_a_job_that_fails_keeps_nothing_else_from_its_turn(without_stripe, db, django_user_model, clock, caplog):
+    user = django_user_model.objects.create_user("ada@example.com")
+    ledger.grant(user, 5, expires_at=timezone.now() + timedelta(hours=1))
+    clock.shift(timedelta(hours=2))
+    hour = timedelta(hours=1)
+    names = ["no_such_command", "check_webhooks", "expire_credits"]
+    schedule.run_due([Job(command=name, every=hour) for name in names])
+    assert [entry.kind for entry in user.credit_account.entries.all()] == ["grant", "expiry"]
+    assert "no_such_command" in caplog.text
+
+
+def test_every_job_of_the_schedule_runs_on_an_empty_site(without_stripe, db, caplog):
+    schedule.run_due(schedule.jobs())
+    assert [record.args[0] for record in caplog.records] == ["check_webhooks"]
+    assert "Set STRIPE_TEST_SECRET_KEY" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("key sk_live_51HabcDEF", "key sk_live_…"),
+        ("whsec_0123456789", "whsec_…"),
+        ("used qs_0123456789abcdef_" + "x" * 43, "used qs_0123456789abcdef_…"),
+        ("Authorization: Bearer abcdefgh12345", "Authorization: Bearer …"),
+        ("password=hunter2 and more", "password=… and more"),
+        ("postgresql://inkwell:hunter2@db:5432/inkwell", "postgresql://inkwell:…@db:5432/inkwell"),
+        ("nothing secret at 12:30", "nothing secret at 12:30"),
+    ],
+)
+def test_no_secret_reaches_the_log(written, kept):
+    assert redacted(written) == kept
+
+
+def test_tracebacks_are_redacted_too():
+    try:
+        raise ValueError("token: abcdef")
+    except ValueError:
+        record = logging.LogRecord("any", logging.ERROR, __file__, 1, "it %s", ("broke",), sys.exc_info())
+    RedactSecrets().filter(record)
+    assert "abcdef" not in logging.Formatter().format(record)
+    assert "it broke" in logging.Formatter().format(record)
+
+
+def manage(*arguments, **changed):
+    environment = {key: value for key, value in (os.environ | ENVIRONMENT | changed).items() if value is not None}
+    command = [sys.executable, "example_project/manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_production_settings_pass_the_checks_for_deployment():
+    done = manage("check", "--deploy", "--fail-level", "ERROR")
+    assert done.returncode == 0, done.stderr
+
+
+def test_production_does_not_start_without_its_secrets():
+    done = manage("check", SECRET_KEY=None)
+    assert done.returncode == 1
+    assert "KeyError: 'SECRET_KEY'" in done.stderr
