@@ -40,6 +40,11 @@ PARTS = [
         parallel=True,
     ),
     Part(name="teams", path="tests/projects/teams", settings="tests.projects.teams.settings"),
+    Part(
+        name="inkwell-teams",
+        path="tests/projects/inkwell_teams",
+        settings="tests.projects.inkwell_teams.settings",
+    ),
     Part(name="atomic", path="tests/projects/atomic", settings="tests.projects.atomic.settings"),
     Part(name="browser", path="tests/browser", settings="tests.projects.example.settings", parallel=True),
 ]

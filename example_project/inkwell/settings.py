@@ -135,6 +135,9 @@ LOGGING = {
     "loggers": {"django": {"handlers": []}, "django.request": {"level": "CRITICAL"}},
 }
 
+# Whose the credits are that a newcomer gets: their own, or in inkwell.team_settings those of a team.
+FIRST_OWNER = "inkwell.accounts.welcome.themselves"
+
 # Credits: what a newcomer gets, and when we say that few are left.
 QUICKSCALE_CREDITS = {
     "SIGNUP_GRANT": {"amount": 100, "expires_in": timedelta(days=30)},

@@ -1,3 +1,4 @@
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
@@ -22,6 +23,9 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
 ]
+
+if apps.is_installed("inkwell.teams"):
+    urlpatterns += [path("team/", include("inkwell.teams.urls"))]
 
 if settings.DEMO:
     urlpatterns += [

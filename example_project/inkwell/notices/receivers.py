@@ -1,5 +1,6 @@
 """What becomes a notice. Each signal arrives after its commit; one that fails here harms nothing."""
 
+from django.contrib.auth import get_user_model
 from django.dispatch import receiver
 from django.urls import reverse
 
@@ -41,4 +42,9 @@ def tell_of_run(run, kind):
 
 def tell(account, kind, url):
     if account.owner is not None:
-        Notice.objects.create(user=account.owner, kind=kind, url=url)
+        Notice.objects.bulk_create(Notice(user=user, kind=kind, url=url) for user in people_of(account.owner))
+
+
+def people_of(owner):
+    """The user whose credits they are, or every member of the team."""
+    return [owner] if isinstance(owner, get_user_model()) else owner.members.all()

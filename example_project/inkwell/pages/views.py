@@ -17,6 +17,7 @@ from inkwell.pages import tools
 from quickscale_credits import ledger
 from quickscale_credits.conf import conf
 from quickscale_credits.models import CreditAccount, LedgerEntry
+from quickscale_credits.owners import owner_required
 from quickscale_services import registry
 from quickscale_services.models import ServiceRun
 from quickscale_services.pricing.labels import price_label
@@ -41,15 +42,15 @@ def staff(request):
     return render(request, "pages/staff.html", {"sections": tools.sections_for(request.user)})
 
 
-@login_required
-def dashboard(request):
-    balance, threshold = ledger.balance(request.user), conf.LOW_BALANCE_THRESHOLD
+@owner_required
+def dashboard(request, owner):
+    balance, threshold = ledger.balance(owner), conf.LOW_BALANCE_THRESHOLD
     context = {
         "balance": balance,
         "is_low": threshold is not None and balance.available < threshold,
-        "account": CreditAccount.objects.for_owner(request.user).first(),
-        "spent": spent_lately(request.user),
-        "runs": ServiceRun.objects.for_owner(request.user).order_by("-created_at")[:5],
+        "account": CreditAccount.objects.for_owner(owner).first(),
+        "spent": spent_lately(owner),
+        "runs": ServiceRun.objects.for_owner(owner).order_by("-created_at")[:5],
         "services": offered(),
     }
     return render(request, "pages/dashboard.html", context)

@@ -7,3 +7,4 @@ DATABASES = databases()
 # dj-stripe's own migrations take a minute or two.
 MIGRATION_MODULES = {"djstripe": "quickscale_billing.testing.djstripe_tables"}
 STRIPE_TEST_SECRET_KEY = "sk_test_" + "example" * 4
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

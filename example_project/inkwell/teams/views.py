@@ -1,0 +1,161 @@
+"""A team's page: its members, its invitations, what each may spend; and changing from one team to another."""
+
+from functools import wraps
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from inkwell.teams import inviting
+from inkwell.teams.forms import InvitationForm, LimitForm, OrganizationForm
+from inkwell.teams.models import Membership
+from inkwell.teams.owners import SESSION_KEY, current_membership, found
+from quickscale_credits.models import CreditAccount, SpendingLimit
+
+
+def for_members(view):
+    @login_required
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        membership = current_membership(request)
+        if membership is None:
+            return redirect("teams:found")
+        return view(request, membership, *args, **kwargs)
+
+    return wrapped
+
+
+def for_administrators(view):
+    @for_members
+    @wraps(view)
+    def wrapped(request, membership, *args, **kwargs):
+        if not membership.is_administrator:
+            raise PermissionDenied(_("Only an administrator of the team may do this."))
+        return view(request, membership, *args, **kwargs)
+
+    return wrapped
+
+
+@require_safe
+@for_members
+def team(request, membership):
+    return render(request, "teams/team.html", _context(request, membership))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def found_team(request):
+    form = OrganizationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        _choose(request, found(form.cleaned_data["name"], by=request.user))
+        return redirect("teams:team")
+    return render(request, "teams/found.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def switch(request):
+    chosen = request.POST.get("organization", "")
+    membership = request.user.memberships.filter(organization=chosen).first() if chosen.isdecimal() else None
+    if membership is None:
+        raise Http404
+    _choose(request, membership.organization)
+    return redirect("dashboard")
+
+
+@require_POST
+@for_administrators
+def invite(request, membership):
+    form = InvitationForm(request.POST)
+    if not form.is_valid():
+        return render(request, "teams/team.html", _context(request, membership) | {"form": form}, status=422)
+    inviting.invite(membership.organization, form.cleaned_data["email"], link_to=lambda token: _link(request, token))
+    messages.success(request, _("The invitation is on its way to %s.") % form.cleaned_data["email"])
+    return redirect("teams:team")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def accept(request, token):
+    """Opening the link does nothing yet: mail programs open links, too."""
+    if request.method != "POST":
+        return render(request, "teams/accept.html")
+    try:
+        organization = inviting.accept(token, request.user)
+    except inviting.NotForYou:
+        return render(request, "teams/not_for_you.html", status=404)
+    _choose(request, organization)
+    messages.success(request, _("Welcome to %s.") % organization)
+    return redirect("dashboard")
+
+
+@require_POST
+@for_administrators
+def withdraw(request, membership, pk):
+    get_object_or_404(membership.organization.invitations, pk=pk).delete()
+    return redirect("teams:team")
+
+
+@require_POST
+@for_members
+def remove(request, membership, pk):
+    """An administrator removes anybody, a member only themselves; the last administrator stays."""
+    leaving = get_object_or_404(membership.organization.memberships, pk=pk)
+    if not membership.is_administrator and leaving != membership:
+        raise PermissionDenied
+    administrators = membership.organization.memberships.filter(role=Membership.Role.ADMINISTRATOR)
+    if not administrators.exclude(pk=leaving.pk).exists():
+        messages.error(request, _("A team needs an administrator: make somebody else one first."))
+        return redirect("teams:team")
+    leaving.delete()
+    return redirect("dashboard" if leaving == membership else "teams:team")
+
+
+@require_POST
+@for_administrators
+def promote(request, membership, pk):
+    membership.organization.memberships.filter(pk=pk).update(role=Membership.Role.ADMINISTRATOR)
+    return redirect("teams:team")
+
+
+@require_POST
+@for_administrators
+def limit(request, membership, pk):
+    """One limit a member; the admin knows more of them."""
+    member = get_object_or_404(membership.organization.memberships, pk=pk).user
+    account = CreditAccount.objects.for_owner(membership.organization).first()
+    form = LimitForm(request.POST)
+    if account is None or not form.is_valid():
+        messages.error(request, _("That is no limit: name a number of credits, or none to take it away."))
+        return redirect("teams:team")
+    account.limits.filter(member=member).delete()
+    if form.cleaned_data["amount"] is not None:
+        SpendingLimit.objects.create(account=account, member=member, **form.cleaned_data)
+    return redirect("teams:team")
+
+
+def _choose(request, organization):
+    request.session[SESSION_KEY] = organization.pk
+
+
+def _link(request, token):
+    return request.build_absolute_uri(reverse("teams:accept", args=[token]))
+
+
+def _context(request, membership):
+    organization = membership.organization
+    limits = {each.member_id: each for each in SpendingLimit.objects.filter(account__owner=organization)}
+    members = list(organization.memberships.select_related("user"))
+    return {
+        "membership": membership,
+        "members": [(each, limits.get(each.user_id)) for each in members],
+        "invitations": organization.invitations.open() if membership.is_administrator else [],
+        "others": request.user.organizations.exclude(pk=organization.pk),
+        "form": InvitationForm(),
+        "periods": SpendingLimit.Period.choices,
+    }
