@@ -1,4 +1,4 @@
-"""The example where credits belong to organizations: founding, inviting, joining, leaving, and what a member may spend."""
+"""The example where credits belong to organizations: founding, inviting, joining, leaving, spending within a limit."""
 
 import re
 
