@@ -227,8 +227,8 @@ def test_every_template_tag_and_filter_is_listed(app):
 
 def test_every_address_is_listed():
     resolver = get_resolver("tests.settings.urls")
-    keys = {app: resolver.namespace_dict[app][1].reverse_dict for app in APPS}
-    names = {f"{app}:{key}" for app in APPS for key in keys[app] if isinstance(key, str)}
+    keys = {app: resolver.namespace_dict[app][1].reverse_dict for app in (*APPS, "quickscale_analytics")}
+    names = {f"{app}:{key}" for app in keys for key in keys[app] if isinstance(key, str)}
     assert set(listed(sections("templates")["Addresses"])) == names
 
 

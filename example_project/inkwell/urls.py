@@ -21,6 +21,7 @@ urlpatterns = [
     path("accounts/profile/", accounts.profile, name="profile"),
     path("accounts/sessions/", include("allauth.usersessions.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("admin/analytics/", include("quickscale_credits.analytics.urls")),
     path("admin/", admin.site.urls),
 ]
 

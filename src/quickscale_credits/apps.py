@@ -11,6 +11,8 @@ class CreditsConfig(AppConfig):
 
     def ready(self) -> None:
         from quickscale_credits import checks, triggers  # noqa: F401
+        from quickscale_credits.analytics import panels, rolling, rollups  # noqa: F401
 
+        rolling.register(rollups)
         post_migrate.connect(triggers.install_after_migrate, sender=self)
         autodiscover_modules("analytics")

@@ -81,6 +81,19 @@ def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
     ]
 
 
+@register(Tags.database)
+def check_rollups_have_the_days_of_reports(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    from quickscale_credits.analytics import rolling
+
+    if rolling.database() not in (databases or []) or not (others := rolling.other_time_zones()):
+        return []
+    message = (
+        f'Rollups have the days of {", ".join(others)}, and {conf.setting}["REPORTING_TIME_ZONE"] is '
+        f"{conf.REPORTING_TIME_ZONE}: until they are rebuilt, reports read every entry, which is slow."
+    )
+    return [Warning(message, hint="Run rollup_usage --rebuild.", id="quickscale_credits.W005")]
+
+
 def misspelled_keys(conf: SettingsDict, check_id: str) -> list[CheckMessage]:
     """A warning for each key of a settings dict that nobody reads. For every app of ours."""
     known = conf.keys()

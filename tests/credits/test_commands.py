@@ -171,7 +171,7 @@ def test_without_tables_a_command_asks_for_migrate(database_environment, tmp_pat
     [
         (["expire_credits"], ("INSERT", "quickscale_credits_ledgerentry", 2), "run it again to go on"),
         (["grant_signup", "--all"], ("INSERT", "quickscale_credits_ledgerentry", 3), "run it again to go on"),
-        (["rollup_usage"], ("UPDATE", "quickscale_credits_rollupwatermark", 2), "run it again to go on"),
+        (["rollup_usage"], ("UPDATE", "quickscale_credits_rollupprogress", 2), "run it again to go on"),
         (["verify_ledger"], ("SELECT", "quickscale_credits_hold", 3), "run verify_ledger --after"),
         (["export_ledger"], ("SELECT", "quickscale_credits_allocation", 2), "run it again"),
     ],

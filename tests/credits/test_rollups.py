@@ -1,16 +1,20 @@
 """Rollups equal what anybody would get who adds the entries up, however often, late or at once they are made."""
 
 from collections import Counter
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from quickscale_credits import ledger
 from quickscale_credits.analytics import rollups
+from quickscale_credits.conf import conf
 from quickscale_credits.ledger import expiring
-from quickscale_credits.models import LedgerEntry, UsageRollup
+from quickscale_credits.models import AccountRollup, LedgerEntry, RollupProgress, RollupWatermark, UsageRollup
 from quickscale_credits.testing import fund
 from tests.credits.commands import run
 from tests.credits.crowds import owners, owners_with_due_credits
@@ -26,6 +30,25 @@ def rolled_up():
     return {(row.day, row.kind, row.credit_type, row.reason): (row.count, row.amount) for row in rows}
 
 
+def day_of(entry):
+    return entry.created_at.astimezone(ZoneInfo(conf.REPORTING_TIME_ZONE)).date()
+
+
+def rolled_up_by_account():
+    rows = AccountRollup.objects.all()
+    return {(row.account_id, row.span, row.start): (row.spends, row.spent) for row in rows}
+
+
+def added_up_by_account():
+    counts, amounts = Counter(), Counter()
+    for entry in LedgerEntry.objects.filter(kind="spend"):
+        day = day_of(entry)
+        for key in [(entry.account_id, "day", day), (entry.account_id, "month", day.replace(day=1))]:
+            counts[key] += 1
+            amounts[key] -= entry.amount
+    return {key: (counts[key], amounts[key]) for key in counts}
+
+
 def added_up():
     """The same in plain Python: an entry counts once for each grant that it touched."""
     counts, amounts = Counter(), Counter()
@@ -33,7 +56,7 @@ def added_up():
         sign = 1 if entry.amount > 0 else -1
         parts = [(part.grant, sign * part.amount) for part in entry.allocations.all()] or [(entry.grant, entry.amount)]
         for grant, amount in parts:
-            key = (entry.created_at.astimezone(UTC).date(), entry.kind, grant.credit_type, entry.reason)
+            key = (day_of(entry), entry.kind, grant.credit_type, entry.reason)
             counts[key] += 1
             amounts[key] += amount
     return {key: (counts[key], amounts[key]) for key in counts}
@@ -61,6 +84,27 @@ def test_rollups_equal_an_independent_sum(db, clock):
     run("rollup_usage")
     assert rolled_up() == added_up()
     assert {kind for _, kind, _, _ in rolled_up()} > {"grant", "spend", "reversal", "revocation", "expiry"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+def test_rollups_by_account_equal_an_independent_sum_in_any_time_zone(db, clock, settings, zone):
+    settings.QUICKSCALE_CREDITS = {"REPORTING_TIME_ZONE": zone}
+    months_of_business(clock)
+    run("rollup_usage")
+    assert rolled_up() == added_up()
+    assert rolled_up_by_account() == added_up_by_account()
+
+
+def test_rollups_are_not_mixed_of_two_time_zones(user, clock, settings):
+    months_of_business(clock)
+    run("rollup_usage")
+    settings.QUICKSCALE_CREDITS = {"REPORTING_TIME_ZONE": "Asia/Tokyo"}
+    with pytest.raises(CommandError, match="--rebuild"):
+        run("rollup_usage")
+    assert "quickscale_credits.W005" in [message.id for message in run_checks(databases=["default"])]
+    run("rollup_usage", "--rebuild")
+    assert rolled_up() == added_up()
+    assert run_checks(databases=["default"]) == []
 
 
 def test_an_entry_of_two_grants_counts_for_both_types(user, clock):
@@ -91,26 +135,28 @@ def test_pages_add_up_to_the_whole(db, clock, monkeypatch):
     assert rolled_up() == added_up()
 
 
-def test_the_youngest_entries_wait_for_those_that_may_still_be_committed_before_them(user, clock):
-    fund(user, 10)
-    clock.shift(LATER)
-    ledger.spend(user, 4, reason="page")
+def test_what_a_long_transaction_commits_late_is_counted_late_but_once(db, clock):
+    ada, bob = owners(2)
+    fund(ada, 10)
+    fund(bob, 10)
+    clock.shift(timedelta(days=2))
     run("rollup_usage")
-    assert [key[1] for key in rolled_up()] == ["grant"]
-    clock.shift(rollups.LAG)
+    late = LedgerEntry.objects.filter(pk__lt=LedgerEntry.objects.latest("pk").pk)
+    RollupProgress.objects.filter(account=late.get().account_id).update(sequence=0)
+    UsageRollup.objects.update(count=1, amount=10)
     run("rollup_usage")
     assert rolled_up() == added_up()
 
 
-def test_an_entry_booked_as_of_an_earlier_time_does_not_pull_younger_ones_with_it(db, clock):
-    due, busy = owners(2)
-    fund(due, 10, expires_at=timezone.now() + LATER)
-    fund(busy, 10)
-    clock.shift(2 * LATER)
-    ledger.spend(busy, 4, reason="page")
-    ledger.expire(now=timezone.now() - LATER)
+def test_reports_look_back_a_day_for_entries_that_are_not_counted(db, clock):
+    ada, bob = owners(2)
+    fund(ada, 10)
+    clock.shift(timedelta(days=2))
+    fund(bob, 10)
+    clock.shift(timedelta(hours=1))
+    ledger.spend(ada, 1, reason="page")
     run("rollup_usage")
-    assert {key[1] for key in rolled_up()} == {"grant"}
+    assert RollupWatermark.objects.get().entry_id == LedgerEntry.objects.earliest("pk").pk
 
 
 def test_an_entry_booked_ahead_of_time_holds_nothing_up(db, clock):
@@ -118,9 +164,10 @@ def test_an_entry_booked_ahead_of_time_holds_nothing_up(db, clock):
     fund(due, 10, expires_at=timezone.now() + timedelta(days=30))
     ledger.expire(now=timezone.now() + timedelta(days=31))
     fund(busy, 10)
-    clock.shift(LATER)
+    clock.shift(timedelta(days=2))
     run("rollup_usage")
     assert rolled_up() == added_up()
+    assert RollupWatermark.objects.get().entry_id == LedgerEntry.objects.latest("pk").pk
 
 
 def test_what_a_long_sweep_books_is_as_young_as_it_is(db, clock, monkeypatch):
@@ -140,6 +187,39 @@ def test_rebuilding_gives_the_same_again(db, clock):
     UsageRollup.objects.filter(kind="spend").update(count=1000)
     run("rollup_usage", "--rebuild")
     assert rolled_up() == added_up()
+
+
+def test_verifying_compares_the_rollups_with_the_entries(db, clock):
+    months_of_business(clock)
+    run("rollup_usage")
+    assert run("verify_ledger") == "The ledger is sound.\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (UsageRollup, {"amount": 7}),
+        (UsageRollup, {"count": 7}),
+        (AccountRollup, {"spent": 7}),
+        (AccountRollup, {"spends": 0}),
+    ],
+)
+def test_verifying_finds_a_rollup_that_says_something_else(db, clock, model, change, capsys):
+    months_of_business(clock)
+    run("rollup_usage")
+    changed = model.objects.latest("pk")
+    model.objects.filter(pk=changed.pk).update(**change)
+    with pytest.raises(CommandError, match="1 problems"):
+        call_command("verify_ledger")
+    assert "run rollup_usage --rebuild" in capsys.readouterr().out
+
+
+def test_verifying_finds_a_rollup_that_is_gone(db, clock, capsys):
+    months_of_business(clock)
+    run("rollup_usage")
+    AccountRollup.objects.latest("pk").delete()
+    with pytest.raises(CommandError, match="1 problems"):
+        call_command("verify_ledger")
 
 
 @committed

@@ -3,7 +3,7 @@
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Granularity, Period
 from quickscale_credits.analytics.registry import AlreadyRegistered, UnknownPanel, register, registry
-from quickscale_credits.analytics.shapes import Column, Figure, Series, Table, Unit
+from quickscale_credits.analytics.shapes import Column, Figure, Series, Table, Unit, percent
 
 __all__ = [
     "AlreadyRegistered",
@@ -16,6 +16,7 @@ __all__ = [
     "Table",
     "Unit",
     "UnknownPanel",
+    "percent",
     "register",
     "registry",
 ]

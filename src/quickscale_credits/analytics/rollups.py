@@ -1,108 +1,168 @@
-"""Adding a day's entries up once, so that reports need not read them again. Filled by a command, never by a verb."""
+"""Adding a day's entries up once, so that reports need not read them again. Filled by a command, never by a verb.
+
+Each account's entries are counted by their sequence, in which none can come in between: an entry that is committed
+late, by a transaction that was long under way, is counted late, but never missed and never twice.
+
+This module is a `rolling.Rollup`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-from django.db import router, transaction
-from django.db.models import Count, F, QuerySet, Sum, Value
-from django.db.models.functions import TruncDate
+from django.db import transaction
+from django.db.models import Count, DateField, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, TruncDate, TruncMonth
 from django.utils import timezone
 
-from quickscale_credits.fields import CreditField
-from quickscale_credits.models import Allocation, LedgerEntry, RollupWatermark, UsageRollup
+from quickscale_credits.analytics import rolling
+from quickscale_credits.analytics.merging import merge
+from quickscale_credits.analytics.periods import reporting_zone
+from quickscale_credits.models import (
+    AccountRollup,
+    Allocation,
+    CreditAccount,
+    LedgerEntry,
+    RollupProgress,
+    UsageRollup,
+)
 
-NAME = "usage"
+name = "usage"
+what = "entries"
 PAGE = 20_000
-# Ids are given before the commit: what is younger may still be joined by an entry with a lower id.
-LAG = timedelta(minutes=5)
+ACCOUNTS = 1_000
+# An entry has its id before it is committed. Whoever needs longer than this for that is counted by the next run.
+LONGEST_TRANSACTION = timedelta(days=1)
+Kind = LedgerEntry.Kind
+Span = AccountRollup.Span
 
 
 def roll_up() -> Iterator[int]:
-    """Count the entries since the last time; yields how many there were, page by page.
-
-    Each page is a transaction that locks the watermark, so it may be stopped, run again and run twice at once.
-    """
-    using = _made_ready()
-    while count := _roll_up_page(using):
+    rolling.make_watermark(name)
+    after = 0
+    while page := _roll_up_page(after):
+        after, count = page
         yield count
+    _raise_floor()
 
 
 def rebuild() -> Iterator[int]:
-    """Forget all rollups and count from the first entry."""
-    using = _made_ready()
+    using = rolling.database()
     with transaction.atomic(using=using):
-        watermark = _locked_watermark(using)
-        UsageRollup.objects.using(using).all().delete()
-        watermark.entry_id = 0
-        watermark.save(using=using)
+        rolling.reset_watermark(name)
+        for model in (UsageRollup, AccountRollup, RollupProgress):
+            model.objects.using(using).all().delete()
     yield from roll_up()
 
 
-def _made_ready() -> str:
-    """The database with the rollups, where the watermark is then there to be locked."""
-    using = router.db_for_write(UsageRollup)
-    RollupWatermark.objects.using(using).get_or_create(name=NAME)
-    return using
+def problems() -> Iterator[str]:
+    from quickscale_credits.analytics import auditing
+
+    return auditing.problems()
 
 
-def _roll_up_page(using: str) -> int:
+def _roll_up_page(after: int) -> tuple[int, int] | None:
+    """The entries of the next accounts that are behind: the last of these accounts, and how many entries there were."""
+    using = rolling.database()
     with transaction.atomic(using=using):
-        watermark = _locked_watermark(using)
-        ids = list(_settled_after(watermark.entry_id, using))
-        if ids:
-            for row in _sums(
-                using, LedgerEntry.objects.using(using).filter(pk__gt=watermark.entry_id, pk__lte=ids[-1])
-            ):
-                _add(using, row)
-            watermark.entry_id = ids[-1]
-            watermark.save(using=using)
-    return len(ids)
+        rolling.locked_watermark(name)
+        aims = _next_aims(after, using)
+        if not aims:
+            return None
+        _note(aims, using)
+        first, last = aims[0][0], aims[-1][0]
+        add_up(under_way(using).filter(account_id__gte=first, account_id__lte=last))
+        RollupProgress.objects.using(using).filter(account_id__gte=first, account_id__lte=last).update(
+            sequence=F("target")
+        )
+    # An account with more entries than a page holds is looked at again.
+    return last - 1, sum(target - done for _pk, done, target in aims)
 
 
-def _locked_watermark(using: str) -> RollupWatermark:
-    return RollupWatermark.objects.using(using).select_for_update().get(name=NAME)
+def _next_aims(after: int, using: str) -> list[tuple[int, int, int]]:
+    """Account, what is counted of it, and up to where to count: no more than a page of entries in all."""
+    accounts = CreditAccount.objects.using(using).filter(pk__gt=after)
+    behind = accounts.annotate(done=Coalesce("rollup_progress__sequence", 0)).filter(sequence__gt=F("done"))
+    aims, room = [], PAGE
+    for pk, done, sequence in behind.order_by("pk").values_list("pk", "done", "sequence")[:ACCOUNTS]:
+        target = min(sequence, done + room)
+        if target > done:
+            aims.append((pk, done, target))
+        room -= target - done
+    return aims
 
 
-def _settled_after(last: int, using: str) -> Iterator[int]:
-    """The ids of the next entries, up to the first young one; those after it may bear an earlier time."""
-    now = timezone.now()
-    entries = LedgerEntry.objects.using(using).filter(pk__gt=last).order_by("pk")
-    for pk, created_at in entries.values_list("pk", "created_at")[:PAGE]:
-        if now - LAG < created_at <= now:
-            return
-        yield pk
+def _note(aims: list[tuple[int, int, int]], using: str) -> None:
+    progress = RollupProgress.objects.using(using)
+    progress.bulk_create([RollupProgress(account_id=pk) for pk, _done, _target in aims], ignore_conflicts=True)
+    progress.bulk_update([RollupProgress(account_id=pk, target=target) for pk, _, target in aims], ["target"], 500)
 
 
-def _sums(using: str, entries: QuerySet[LedgerEntry]) -> Iterator[dict[str, Any]]:
-    """By day, kind, type and reason. An entry that touches several grants counts once for each of them."""
-    yield from _grouped(entries.filter(grant__isnull=False))
-    parts = Allocation.objects.using(using).filter(entry__in=entries)
-    yield from _grouped(parts.filter(entry__amount__gt=0), "entry__")
-    for row in _grouped(parts.filter(entry__amount__lt=0), "entry__"):
-        yield row | {"total": -row["total"]}
+def under_way(using: str) -> QuerySet[LedgerEntry]:
+    return LedgerEntry.objects.using(using).filter(
+        sequence__gt=F("account__rollup_progress__sequence"), sequence__lte=F("account__rollup_progress__target")
+    )
 
 
-def _grouped(rows: QuerySet[Any], entry: str = "") -> Iterable[dict[str, Any]]:
-    grouped: Iterable[dict[str, Any]] = rows.values(
-        day=TruncDate(f"{entry}created_at", tzinfo=UTC),
+def add_up(entries: QuerySet[LedgerEntry]) -> None:
+    for part in by_kind(entries):
+        merge(part, UsageRollup, key=["day", "kind", "credit_type", "reason"], added=["count", "amount"])
+    for part in by_account(entries):
+        merge(part, AccountRollup, key=["span", "start", "account"], added=["spends", "spent"])
+
+
+def by_kind(entries: QuerySet[LedgerEntry]) -> list[QuerySet[Any]]:
+    """Day, kind, type, reason, count, amount. An entry that touches several grants counts once for each of them."""
+    parts = Allocation.objects.using(entries.db).filter(entry__in=entries)
+    return [
+        _grouped(entries.filter(grant__isnull=False), Sum("amount")),
+        _grouped(parts.filter(entry__amount__gt=0), Sum("amount"), "entry__"),
+        _grouped(parts.filter(entry__amount__lt=0), Sum(-F("amount")), "entry__"),
+    ]
+
+
+def _grouped(rows: Any, total: Sum, entry: str = "") -> QuerySet[Any]:
+    grouped = rows.order_by().values(
+        of_day=TruncDate(f"{entry}created_at", tzinfo=reporting_zone()),
         of_kind=F(f"{entry}kind"),
         of_type=F("grant__credit_type"),
         of_reason=F(f"{entry}reason"),
-    ).annotate(rows=Count("pk"), total=Sum("amount"))
-    return grouped
+    )
+    counted: QuerySet[Any] = grouped.annotate(number=Count("pk"), total=total)
+    return counted.values_list("of_day", "of_kind", "of_type", "of_reason", "number", "total")
 
 
-def _add(using: str, row: dict[str, Any]) -> None:
-    rollup, _ = UsageRollup.objects.using(using).get_or_create(
-        day=row["day"],
-        kind=row["of_kind"],
-        credit_type=row["of_type"],
-        reason=row["of_reason"],
-        defaults={"count": 0, "amount": 0},
-    )
-    UsageRollup.objects.using(using).filter(pk=rollup.pk).update(
-        count=F("count") + row["rows"], amount=F("amount") + Value(row["total"], CreditField())
-    )
+def by_account(entries: QuerySet[LedgerEntry]) -> list[QuerySet[Any]]:
+    """Span, start, account, spends, spent."""
+    zone = reporting_zone()
+    starts = {
+        Span.DAY: TruncDate("created_at", tzinfo=zone),
+        Span.MONTH: TruncMonth("created_at", output_field=DateField(), tzinfo=zone),
+    }
+    return [spends_by(entries, span, start) for span, start in starts.items()]
+
+
+def spends_by(entries: QuerySet[LedgerEntry], span: str, start: Any) -> QuerySet[Any]:
+    spends = entries.filter(kind=Kind.SPEND).order_by()
+    grouped = spends.annotate(of_span=Value(str(span)), of_start=start).values("of_span", "of_start", "account_id")
+    counted = grouped.annotate(number=Count("pk"), total=Sum(-F("amount")))
+    return counted.values_list("of_span", "of_start", "account_id", "number", "total")
+
+
+def _raise_floor() -> None:
+    """Where reports begin to look for entries that are not counted: after the last before the first that is young.
+
+    Older ones are counted, now that all accounts were looked at. Booked ahead of time is not young.
+    """
+    using = rolling.database()
+    with transaction.atomic(using=using):
+        watermark = rolling.locked_watermark(name)
+        now = timezone.now()
+        is_young = Q(created_at__gt=now - LONGEST_TRANSACTION, created_at__lte=now)
+        ids = LedgerEntry.objects.using(using).filter(pk__gt=watermark.entry_id).values_list("pk", flat=True)
+        young = ids.filter(is_young).order_by("pk").first()
+        older = ids if young is None else ids.filter(pk__lt=young)
+        watermark.entry_id = older.order_by("-pk").first() or watermark.entry_id
+        watermark.save(using=using, update_fields=["entry_id"])

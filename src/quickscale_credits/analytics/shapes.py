@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -25,6 +25,11 @@ class Unit(StrEnum):
     PERCENT = "percent"  # Decimal: 12.5 for 12.5 %
     SECONDS = "seconds"  # Decimal
     TEXT = "text"  # str
+
+
+def percent(part: int | Decimal, whole: int | Decimal) -> Decimal | None:
+    """To four decimal places; None, of nothing."""
+    return (Decimal(part) * 100 / whole).quantize(Decimal("0.0001")) if whole else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +66,13 @@ class Figure(Measure):
 class Series(Measure):
     """A value for each place on the axis: the days or months of `period.places`, or words. In order.
 
-    Series of a panel with the same unit, currency and axis are drawn in one chart; a panel with several charts lets
-    the reader choose.
+    Series of a panel with the same unit, currency, axis and `chart`, its title, are drawn in one chart; a panel with
+    several charts lets the reader choose.
     """
 
-    points: Mapping[Place, Value]
+    points: Mapping[Any, Value]  # from a Place
+    chart: StrOrPromise = ""
+    definition: StrOrPromise = ""
     is_stacked: bool = False
     is_line: bool = False
 

@@ -4,9 +4,10 @@ from quickscale_credits.models.accounts import CreditAccount, CreditGrant, Credi
 from quickscale_credits.models.codes import RedeemCode, Redemption
 from quickscale_credits.models.entries import Allocation, LedgerEntry
 from quickscale_credits.models.holds import Hold, HoldAllocation
-from quickscale_credits.models.rollups import RollupWatermark, UsageRollup
+from quickscale_credits.models.rollups import AccountRollup, RollupProgress, RollupWatermark, UsageRollup
 
 __all__ = [
+    "AccountRollup",
     "Allocation",
     "CreditAccount",
     "CreditGrant",
@@ -16,6 +17,7 @@ __all__ = [
     "LedgerEntry",
     "RedeemCode",
     "Redemption",
+    "RollupProgress",
     "RollupWatermark",
     "SpendingLimit",
     "UsageRollup",

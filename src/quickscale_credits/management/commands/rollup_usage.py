@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from quickscale_credits.analytics import rollups
+from quickscale_credits.analytics import rolling
 from quickscale_credits.management.ledger_command import LedgerCommand
 
 
 class Command(LedgerCommand):
-    help = "Add up the entries since the last run for the reports. Run it every hour or so; two at once do no harm."
+    help = "Add up what came since the last run for the reports. Run it every hour or so; two at once do no harm."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--rebuild", action="store_true", help="forget the sums and count from the first entry")
+        parser.add_argument("--rebuild", action="store_true", help="forget the sums and count from the first row")
 
     def run(self, *, rebuild: bool, **options: Any) -> None:
-        pages = rollups.rebuild() if rebuild else rollups.roll_up()
+        try:
+            for rollup in rolling.registered.values():
+                pages = rollup.rebuild() if rebuild else rollup.roll_up()
+                self._report(rollup, pages)
+        except rolling.OtherTimeZone as error:
+            raise CommandError(str(error)) from error
+
+    def _report(self, rollup: rolling.Rollup, pages: Iterator[int]) -> None:
         count = sum(self.counted(pages, "pages"))
-        self.stdout.write(f"{count} entries added up.")
+        self.stdout.write(f"{count} {rollup.what} added up.")

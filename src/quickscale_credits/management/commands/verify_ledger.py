@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from quickscale_credits.analytics import rolling
 from quickscale_credits.ledger.verifying import Problem, verify_all, whole_ledger
 from quickscale_credits.management.ledger_command import LedgerCommand
 
@@ -30,6 +31,9 @@ class Command(LedgerCommand):
 
     def _problems(self, after: int) -> Iterator[Problem]:
         yield from whole_ledger()
+        for rollup in rolling.registered.values():
+            for difference in rollup.problems():
+                yield Problem(None, "rollup", f"{difference}; run rollup_usage --rebuild")
         for pk, problems in self.counted(verify_all(after), "accounts"):
             yield from problems
             self.when_stopped = f"To go on, run verify_ledger --after {pk}."

@@ -1,0 +1,94 @@
+"""What all rollups have in common: which there are, their time zone, and their lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from django.db import OperationalError, ProgrammingError, router
+
+from quickscale_credits.conf import conf
+from quickscale_credits.models import RollupWatermark
+
+
+class OtherTimeZone(Exception):
+    """The rollups have the days of another time zone than the reports."""
+
+    def __init__(self, has: str) -> None:
+        super().__init__(has)
+        self.has = has
+
+    def __str__(self) -> str:
+        return (
+            f'The rollups have the days of {self.has}, and QUICKSCALE_CREDITS["REPORTING_TIME_ZONE"] is '
+            f"{conf.REPORTING_TIME_ZONE}. Run rollup_usage --rebuild."
+        )
+
+
+class Rollup(Protocol):
+    """What `rollup_usage` fills and `verify_ledger` verifies. Each app may have one."""
+
+    name: str
+    what: str  # it counts
+
+    def roll_up(self) -> Iterator[int]:
+        """Counts what came since the last time; yields how many rows there were, page by page.
+
+        May be stopped, run again and run twice at once. Raises `OtherTimeZone`.
+        """
+
+    def rebuild(self) -> Iterator[int]:
+        """Forgets all and counts from the first row, in the time zone of the reports."""
+
+    def problems(self) -> Iterator[str]:
+        """What does not agree with the rows that were counted."""
+
+
+registered: dict[str, Rollup] = {}
+
+
+def register(rollup: Rollup) -> None:
+    registered[rollup.name] = rollup
+
+
+def database() -> str:
+    return router.db_for_write(RollupWatermark)
+
+
+def make_watermark(name: str) -> None:
+    """That it is there to be locked. Raises `OtherTimeZone`."""
+    watermark, _ = RollupWatermark.objects.using(database()).get_or_create(
+        name=name, defaults={"time_zone": conf.REPORTING_TIME_ZONE}
+    )
+    if watermark.time_zone != conf.REPORTING_TIME_ZONE:
+        raise OtherTimeZone(watermark.time_zone)
+
+
+def locked_watermark(name: str) -> RollupWatermark:
+    """In a transaction: nobody else rolls up until it ends. Raises `OtherTimeZone`, if somebody has just rebuilt."""
+    watermark = RollupWatermark.objects.using(database()).select_for_update().get(name=name)
+    if watermark.time_zone != conf.REPORTING_TIME_ZONE:
+        raise OtherTimeZone(watermark.time_zone)
+    return watermark
+
+
+def reset_watermark(name: str) -> None:
+    """In a transaction: locked, in the time zone of the reports, with nothing counted."""
+    watermarks = RollupWatermark.objects.using(database())
+    watermarks.get_or_create(name=name, defaults={"time_zone": conf.REPORTING_TIME_ZONE})
+    watermarks.select_for_update().get(name=name)
+    watermarks.filter(name=name).update(time_zone=conf.REPORTING_TIME_ZONE, entry_id=0, closed_until=None)
+
+
+def usable_watermark(name: str) -> RollupWatermark | None:
+    """None where nothing is counted in the time zone of the reports, so that all must be read live."""
+    return RollupWatermark.objects.using(database()).filter(name=name, time_zone=conf.REPORTING_TIME_ZONE).first()
+
+
+def other_time_zones() -> list[str]:
+    """Of rollups that must be rebuilt; none where there are no tables yet."""
+    others = RollupWatermark.objects.using(database()).exclude(time_zone=conf.REPORTING_TIME_ZONE)
+    try:
+        return sorted(set(others.values_list("time_zone", flat=True)))
+    except (OperationalError, ProgrammingError):
+        return []
