@@ -17,9 +17,7 @@ from quickscale_billing.session_options import request_key, request_of
 from quickscale_billing.stripe import sessions
 from quickscale_billing.stripe.readers import SessionState
 from quickscale_credits.exceptions import IdempotencyConflict
-from quickscale_credits.ledger.accounts import open_account
-from quickscale_credits.ledger.holding import refuse_open_transaction
-from quickscale_credits.ledger.requests import checked_key
+from quickscale_credits.ledger.joining import checked_key, open_account, refuse_open_transaction
 from quickscale_credits.models import CreditAccount
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from quickscale_billing.models import Customer
 from quickscale_billing.stripe import customers as at_stripe
 from quickscale_billing.stripe.client import is_live
-from quickscale_credits.ledger.accounts import open_account
+from quickscale_credits.ledger.joining import open_account
 from quickscale_credits.models import CreditAccount
 
 # Stripe forgets idempotency keys after a day.

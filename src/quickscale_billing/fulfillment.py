@@ -12,7 +12,7 @@ from django.utils import timezone
 from quickscale_billing.exceptions import Unsettled
 from quickscale_billing.models import Fact, Refill
 from quickscale_credits import ledger
-from quickscale_credits.ledger.requests import OwnKey
+from quickscale_credits.ledger.joining import OwnKey
 from quickscale_credits.models import CreditAccount, CreditGrant, CreditType
 
 PREFIX = "qs:"

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.errors import PydanticUserError
 
 from quickscale_credits.checks import misspelled_keys
-from quickscale_credits.ledger.holding import LONGEST_HOLD
+from quickscale_credits.ledger.joining import LONGEST_HOLD
 from quickscale_services import discovery, engines
 from quickscale_services.background_records import longest
 from quickscale_services.base import BaseService

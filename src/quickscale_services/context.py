@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from quickscale_credits.amounts import from_micro, to_micro
 from quickscale_credits.exceptions import CaptureExceedsHold, InvalidAmount
-from quickscale_credits.ledger.requests import checked_text
+from quickscale_credits.ledger.joining import checked_text
 from quickscale_services import background_records
 from quickscale_services.exceptions import RunCanceled, ServiceTimeout
 from quickscale_services.pricing.quantities import as_json, quantity

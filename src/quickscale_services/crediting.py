@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from quickscale_credits import ledger
-from quickscale_credits.ledger.requests import Amount, OwnKey
+from quickscale_credits.ledger.joining import Amount, OwnKey
 from quickscale_credits.models import CreditType, LedgerEntry
 from quickscale_services.models import ServiceRun
 

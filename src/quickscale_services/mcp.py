@@ -30,7 +30,7 @@ from mcp.types import (
 )
 
 from quickscale_credits import __version__
-from quickscale_credits.ledger.requests import checked_key
+from quickscale_credits.ledger.joining import checked_key
 from quickscale_services import asynchronous
 from quickscale_services.api.auth import Caller, key_holder
 from quickscale_services.api.bodies import read_json

@@ -16,8 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from quickscale_credits.exceptions import CaptureExceedsHold
-from quickscale_credits.ledger.holding import refuse_open_transaction
-from quickscale_credits.ledger.locking import database
+from quickscale_credits.ledger.joining import database, refuse_open_transaction
 from quickscale_credits.models import Hold
 from quickscale_services import background_records, engines, parcels, records, runner
 from quickscale_services.exceptions import InvalidInput, QueueUnavailable, RunCanceled, ServiceTimeout

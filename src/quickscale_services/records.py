@@ -18,9 +18,7 @@ from django.utils import timezone
 
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import HoldClosed
-from quickscale_credits.ledger.accounts import open_account, open_locked_account
-from quickscale_credits.ledger.locking import Tx, transact
-from quickscale_credits.ledger.requests import checked_actor
+from quickscale_credits.ledger.joining import Tx, checked_actor, open_account, open_locked_account, transact
 from quickscale_credits.models import CreditAccount, Hold, LedgerEntry
 from quickscale_services import rates, schemas
 from quickscale_services.conf import conf

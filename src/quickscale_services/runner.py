@@ -17,8 +17,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from quickscale_credits.exceptions import CaptureExceedsHold, InsufficientCredits, SpendingLimitExceeded
-from quickscale_credits.ledger.holding import refuse_open_transaction
-from quickscale_credits.ledger.requests import checked_key
+from quickscale_credits.ledger.joining import checked_key, refuse_open_transaction
 from quickscale_credits.models import CreditAccount
 from quickscale_services import records, schemas
 from quickscale_services.base import ServiceResult

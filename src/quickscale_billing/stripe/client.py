@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from quickscale_billing.exceptions import StripeRefused, StripeUnavailable
-from quickscale_credits.ledger.holding import refuse_open_transaction
+from quickscale_credits.ledger.joining import refuse_open_transaction
 
 API_VERSION = "2026-05-27.dahlia"
 """The version that our readers were written for and are tested with."""

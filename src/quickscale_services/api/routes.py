@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Header, NinjaAPI
 
 from quickscale_credits import ledger
-from quickscale_credits.ledger.requests import checked_key
+from quickscale_credits.ledger.joining import checked_key
 from quickscale_credits.models import CreditAccount, LedgerEntry
 from quickscale_services import queueing, runner, streaming
 from quickscale_services.api import background, pages, schemas

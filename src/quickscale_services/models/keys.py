@@ -13,8 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from quickscale_credits.ledger.accounts import open_account
-from quickscale_credits.ledger.requests import checked_text
+from quickscale_credits.ledger.joining import checked_text, open_account
 from quickscale_credits.models import CreditAccount
 from quickscale_services import scopes as known_scopes
 from quickscale_services.lookups import Lookup
