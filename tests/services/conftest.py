@@ -1,12 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from quickscale_services import BaseService, registry
 from quickscale_services.models import ApiKey
 from quickscale_services.testing import register_temporarily
-from tests.services.samples import CountWords, FreeWords, Metered, Priced
+from tests.services.samples import CountWords, FreeWords, Metered, Priced, doing
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,17 @@ def program_of() -> Callable[..., Program]:
 @pytest.fixture
 def program(user: Any, program_of: Callable[..., Program]) -> Program:
     return program_of(user, user=user)
+
+
+@pytest.fixture
+def offer() -> Iterator[Callable[..., BaseService]]:
+    """`offer(work, retries=2)` is a registered service that does this in `execute`."""
+    before = registry.snapshot()
+
+    def make(work: Callable[[Any], Any], **attributes: Any) -> BaseService:
+        registry.restore(before)
+        registry.register(type(doing(work, **attributes)))
+        return registry["doing"]
+
+    yield make
+    registry.restore(before)
