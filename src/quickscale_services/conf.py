@@ -24,6 +24,11 @@ class ServicesSettings(SettingsDict):
         return value
 
     @property
+    def HEARTBEAT(self) -> timedelta:  # noqa: N802
+        """How long a stream may be silent before a comment is sent."""
+        return self.timedelta("HEARTBEAT", timedelta(seconds=15))
+
+    @property
     def MAX_CONCURRENT_RUNS(self) -> int | None:  # noqa: N802
         """How many runs one account may have under way at once; None for any number."""
         value = self.get("MAX_CONCURRENT_RUNS", None)

@@ -1,4 +1,5 @@
-"""A stream as server-sent events: a `data:` event for each piece, then `event: result` or `event: error`.
+"""A stream as server-sent events: a `data:` event for each piece, then `event: result` or `event: error`, and comments
+while it is silent.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html; all data is JSON, which stands on one line.
 """
@@ -17,6 +18,7 @@ from pydantic_core import to_json
 
 from quickscale_services.asynchronous import in_thread
 from quickscale_services.base import ServiceResult
+from quickscale_services.heartbeats import abeating, beating
 from quickscale_services.schemas import plain
 from quickscale_services.streaming import Stream
 
@@ -66,7 +68,7 @@ class _Events:
 
     @classmethod
     def begin(cls, stream: Stream, teller: Teller) -> _Events:
-        rest = _events(stream, teller)
+        rest = beating(_events(stream, teller))
         return cls(next(rest), rest)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -84,6 +86,7 @@ class _AsyncEvents:
     def __init__(self, first: bytes, rest: AsyncGenerator[bytes]) -> None:
         self.first: bytes | None = first
         self.rest = rest
+        self.beating = abeating(rest)
 
     @classmethod
     def begin(cls, stream: Stream, teller: Teller) -> _AsyncEvents:
@@ -96,10 +99,11 @@ class _AsyncEvents:
 
     async def __anext__(self) -> bytes:
         first, self.first = self.first, None
-        return first if first is not None else await anext(self.rest)
+        return first if first is not None else await anext(self.beating)
 
     async def aclose(self) -> None:
-        await self.rest.aclose()
+        await self.beating.aclose()
+        await self.rest.aclose()  # of which nothing may have been asked for yet
 
 
 def _events(stream: Stream, teller: Teller) -> Generator[bytes]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
@@ -76,6 +77,7 @@ class Started:
     context: Context
     pieces: list[Any] = field(default_factory=list)
     has_given: bool = False
+    waited: timedelta = timedelta(0)
 
     @property
     def asked(self) -> tuple[BaseService, BaseModel, Context]:
@@ -90,6 +92,18 @@ class Started:
         if service.keep_payloads or self.request.key or self.run.in_background:
             self.pieces.append(schemas.plain(piece))
         return piece
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While whoever asked for a stream has a piece, and does not ask for the next."""
+        since = timezone.now()
+        yield
+        self.waited += timezone.now() - since
+
+    @property
+    def was_kept_waiting(self) -> bool:
+        """For more than half of its time: then it is not the service that took too long."""
+        return self.waited * 2 > self.request.service.time_limit
 
 
 def estimate(service: BaseService, given: dict[str, Any]) -> Decimal:
@@ -263,9 +277,8 @@ def fail(started: Started, error: BaseException) -> BaseException:
 
 
 def _is_charged_in_part(started: Started, told: RunError) -> bool:
-    """Of a stream that broke off, what it was told to charge is captured, where its policy says so."""
-    cost = started.context.stated_cost
-    if not (started.request.service.charge_partial and started.has_given and cost):
+    cost = _cost_in_part(started, told)
+    if not (started.has_given and cost):
         return False
     try:
         _record_partial(started, cost, _code(told))
@@ -273,6 +286,14 @@ def _is_charged_in_part(started: Started, told: RunError) -> bool:
         return False
     told.message = _("“%(service)s” broke off; what it had given was charged.") % {"service": started.request.service}
     return True
+
+
+def _cost_in_part(started: Started, told: RunError) -> Decimal | None:
+    """Of a stream that broke off: as for whoever goes away, where its time was over because they read so slowly; else
+    what it was told to charge, where its policy says so."""
+    if isinstance(told, ServiceTimeout) and started.was_kept_waiting:
+        return started.context.cost
+    return started.context.stated_cost if started.request.service.charge_partial else None
 
 
 def _record_partial(started: Started, cost: Decimal, code: str) -> None:

@@ -66,8 +66,10 @@ def begin(service: BaseService, owner: Any, given: dict[str, Any], **asked: Any)
 def _pieces(started: runner.Started) -> Generator[Any, None, ServiceResult]:
     try:
         with closing(executing.pieces(started)) as given:
-            for piece in given:
-                yield started.take(piece)
+            for given_piece in given:
+                piece = started.take(given_piece)
+                with started.waiting():
+                    yield piece
         started.context.check()
     except GeneratorExit:
         runner.cut_short(started)
@@ -83,8 +85,10 @@ def _pieces(started: runner.Started) -> Generator[Any, None, ServiceResult]:
 async def _apieces(started: runner.Started) -> AsyncGenerator[Any]:
     try:
         async with aclosing(executing.apieces(started)) as given:
-            async for piece in given:
-                yield started.take(piece)
+            async for given_piece in given:
+                piece = started.take(given_piece)
+                with started.waiting():
+                    yield piece
         started.context.check()
     except BaseException as error:
         if _has_gone_away(error):

@@ -7,7 +7,7 @@ from django.test import Client
 from quickscale_services import BaseService, registry
 from quickscale_services.models import ApiKey
 from quickscale_services.testing import register_temporarily
-from tests.services.samples import CountWords, FreeWords, Metered, Priced, doing
+from tests.services.samples import CountWords, FreeWords, Metered, Priced, doing, streaming_service
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,8 @@ def offer() -> Iterator[Callable[..., BaseService]]:
 
     def make(work: Callable[[Any], Any], **attributes: Any) -> BaseService:
         registry.restore(before)
-        registry.register(type(doing(work, **attributes)))
+        made = streaming_service if attributes.pop("stream", False) else doing
+        registry.register(type(made(work, **attributes)))
         return registry["doing"]
 
     yield make

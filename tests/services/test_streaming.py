@@ -156,6 +156,46 @@ def test_a_piece_after_the_deadline_is_thrown_away(user, clock, policy, left):
     assert_balance(user, left)
 
 
+@pytest.mark.parametrize(("charged", "left"), [("0.5", "4.5"), (None, "3")])
+@pytest.mark.parametrize("later", [False, True], ids=["def", "async def"])
+def test_who_reads_so_slowly_that_time_is_over_pays_as_if_they_had_gone_away(user, clock, later, charged, left):
+    def paid(context):
+        if charged:
+            context.charge(charged)
+        yield from ("one", "two")
+
+    async def apaid(context):
+        for piece in paid(context):
+            yield piece
+
+    fund(user, 5)
+    service = streaming_service(apaid if later else paid)
+    given = streaming.begin(service, user, {}, idempotency_key="k").pieces()
+    next(given)
+    clock.shift(timedelta(seconds=61))
+    with pytest.raises(ServiceTimeout, match="was charged"):
+        next(given)
+    run = ServiceRun.objects.get()
+    assert (run.status, run.error_code, run.output) == ("succeeded", "service_timeout", ["one"])
+    assert_balance(user, left)
+
+
+def test_a_service_that_takes_too_long_itself_is_not_paid_by_a_reader_who_took_a_moment(user, clock):
+    def work(context):
+        context.charge(1)
+        yield "one"
+        clock.shift(timedelta(seconds=31))
+        yield "too late"
+
+    fund(user, 5)
+    given = streaming.begin(streaming_service(work), user, {}).pieces()
+    next(given)
+    clock.shift(timedelta(seconds=30))
+    with pytest.raises(ServiceTimeout, match="nothing was charged"):
+        next(given)
+    assert_balance(user, 5)
+
+
 def test_what_waits_too_long_for_a_piece_is_stopped(user):
     async def work(context):
         yield "one"

@@ -24,7 +24,8 @@ const events = async function* (response) {
     rest = blocks.pop();
     for (const block of blocks) {
       const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      yield { kind: field("event") ?? "piece", data: JSON.parse(field("data")) };
+      // A block without data is a heartbeat.
+      if (field("data") !== undefined) yield { kind: field("event") ?? "piece", data: JSON.parse(field("data")) };
     }
   }
 };
