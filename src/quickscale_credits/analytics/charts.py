@@ -50,6 +50,7 @@ class Grid:
         return {
             "title": str(self.title),
             "places": [row[0] for row in self.rows],
+            "whole": all(series.unit == Unit.COUNT for series in self.series),
             "series": [_drawing(each) for each in self.series],
         }
 

@@ -1,5 +1,9 @@
-"""The panels about credits."""
+"""The panels about credits, in the order in which they stand on the dashboard."""
 
-from quickscale_credits.analytics.panels import accounts, movement, outstanding
+from quickscale_credits.analytics.panels.accounts import Accounts
+from quickscale_credits.analytics.panels.movement import Movement
+from quickscale_credits.analytics.panels.outstanding import Outstanding
+from quickscale_credits.analytics.registry import register
 
-__all__ = ["accounts", "movement", "outstanding"]
+for panel in (Movement, Outstanding, Accounts):
+    register(panel)

@@ -12,7 +12,6 @@ from quickscale_credits.analytics import reading
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Period
 from quickscale_credits.analytics.reading import Pace
-from quickscale_credits.analytics.registry import register
 from quickscale_credits.analytics.shapes import Column, Figure, Series, Table, Unit, Value
 from quickscale_credits.conf import conf
 from quickscale_credits.models import CreditAccount
@@ -20,7 +19,6 @@ from quickscale_credits.models import CreditAccount
 LISTED = 10
 
 
-@register
 class Accounts(Panel):
     key = "accounts"
     title = _("Accounts")

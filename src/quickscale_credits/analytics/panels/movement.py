@@ -11,7 +11,6 @@ from quickscale_credits.analytics import reading
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Period
 from quickscale_credits.analytics.reading import Flow
-from quickscale_credits.analytics.registry import register
 from quickscale_credits.analytics.shapes import Figure, Series, Unit, percent
 from quickscale_credits.models import CreditType, LedgerEntry
 
@@ -25,7 +24,6 @@ TYPES = {
 }
 
 
-@register
 class Movement(Panel):
     key = "credits"
     title = _("Credits granted and spent")

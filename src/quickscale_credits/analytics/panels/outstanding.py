@@ -14,7 +14,6 @@ from quickscale_credits.amounts import from_micro, sum_to_micro
 from quickscale_credits.analytics import reading
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Period
-from quickscale_credits.analytics.registry import register
 from quickscale_credits.analytics.shapes import Figure, Series, Unit
 from quickscale_credits.models import CreditAccount, CreditGrant, CreditType, Hold, LedgerEntry
 
@@ -29,7 +28,6 @@ BY_AGE = _("Outstanding now, by age")
 AgedCredits = dict[tuple[str, int | None], Decimal]
 
 
-@register
 class Outstanding(Panel):
     key = "outstanding"
     title = _("Outstanding credits")

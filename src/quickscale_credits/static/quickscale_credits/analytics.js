@@ -33,7 +33,7 @@
         y: {
           stacked,
           beginAtZero: true,
-          ticks: { color: text, callback: (value) => number.format(value) },
+          ticks: { color: text, precision: charted.whole ? 0 : undefined, callback: (value) => number.format(value) },
           grid: { color: lines },
         },
       },
