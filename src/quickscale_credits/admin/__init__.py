@@ -2,6 +2,7 @@
 
 from quickscale_credits.admin.accounts import AccountAdmin
 from quickscale_credits.admin.base import CsvExport, ReadOnly, owner_search_fields
+from quickscale_credits.admin.codes import RedeemCodeAdmin, RedemptionAdmin
 from quickscale_credits.admin.rows import EntryAdmin, GrantAdmin, HoldAdmin
 from quickscale_credits.admin.sections import AccountSection, account_section
 
@@ -13,6 +14,8 @@ __all__ = [
     "GrantAdmin",
     "HoldAdmin",
     "ReadOnly",
+    "RedeemCodeAdmin",
+    "RedemptionAdmin",
     "account_section",
     "owner_search_fields",
 ]

@@ -82,7 +82,7 @@ class LedgerAdmin(ReadOnly, CsvExport):
 
     show_full_result_count = False
     list_per_page = 50
-    list_select_related = ("account__owner",)
+    list_select_related: tuple[str, ...] = ("account__owner",)
     search_help_text = _("Owner, or number of the account")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:

@@ -1,4 +1,4 @@
-"""Entries, grants, holds and allocations: to look at. Limits and codes: to edit."""
+"""Entries, grants, holds and allocations: to look at. Limits: to edit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from quickscale_credits.models import (
     Hold,
     HoldAllocation,
     LedgerEntry,
-    RedeemCode,
     SpendingLimit,
 )
 
@@ -125,16 +124,3 @@ class LimitAdmin(ModelAdmin):
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return ["=account__id", *owner_search_fields("account__owner")]
-
-
-@admin.register(RedeemCode)
-class RedeemCodeAdmin(ModelAdmin):
-    """What was redeemed once stays: a campaign is ended by switching it off."""
-
-    list_display = ("code", "amount", "credit_type", "redeemed", "budget", "valid_from", "valid_until", "is_active")
-    list_filter = ("is_active", "credit_type")
-    search_fields = ("code",)
-    readonly_fields = ("redeemed",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and (obj is None or not obj.redeemed)
