@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 from django.contrib import admin
@@ -82,7 +82,7 @@ class LedgerAdmin(ReadOnly, CsvExport):
 
     show_full_result_count = False
     list_per_page = 50
-    list_select_related: tuple[str, ...] = ("account__owner",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("account__owner",)
     search_help_text = _("Owner, or number of the account")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:

@@ -99,7 +99,7 @@ class RedeemCodeAdmin(CsvExport):
     readonly_fields = ("redeemed", "uses", "left")
     inlines = (RedemptionInline,)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RedeemCode]:
+    def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(uses=Count("redemptions"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
