@@ -52,6 +52,14 @@ class BillingSettings(SettingsDict):
         return self.timedelta("REFILL_GRACE", timedelta(hours=24))
 
     @property
+    def PORTAL(self) -> bool:  # noqa: N802
+        """Whether the page of payment methods leads to Stripe's customer portal, too."""
+        value = self.get("PORTAL", False)
+        if not isinstance(value, bool):
+            raise ImproperlyConfigured(f'{self.setting}["PORTAL"] must be True or False, not {value!r}.')
+        return value
+
+    @property
     def SITE_URL(self) -> str | None:  # noqa: N802
         """Where the site is, such as "https://inkwell.example"; None for the first of `ALLOWED_HOSTS`."""
         value = self.get("SITE_URL", None)

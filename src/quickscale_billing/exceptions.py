@@ -30,6 +30,14 @@ class PaymentActionRequired(BillingError):
         return f"The payment has to be confirmed at {self.url}"
 
 
+class UnknownPaymentMethod(BillingError, LookupError):
+    """The owner has no such payment method: it was removed, never was, or is somebody else's."""
+
+
+class LastPaymentMethod(BillingError):
+    """The only payment method of a live subscription stays until there is another."""
+
+
 class RefundTooLarge(BillingError):
     """More was to be paid back than was paid and not yet paid back."""
 

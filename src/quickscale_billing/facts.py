@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from quickscale_billing import fulfillment, invoicing, purchasing, refilling
+from quickscale_billing import fulfillment, invoicing, payment_methods, purchasing, refilling
 from quickscale_billing.exceptions import Unsettled
 from quickscale_billing.models import CheckoutSession, Customer, Fact, PlanPrice, PlanSubscription
 from quickscale_billing.periods import periods_after
@@ -43,6 +43,8 @@ def settle_session(stripe_id: str) -> SessionState:
         _again_if_raced(lambda: purchasing.settle(account, state, checkout))
     if state.mode == "subscription" and state.subscription_id:
         settle_subscription(state.subscription_id)
+    if state.mode == "setup":
+        payment_methods.settle_setup(state.id)
     return state
 
 

@@ -40,6 +40,13 @@ class ReturnAddresses:
             cancel=_allowed(conf.CANCEL_URL) if conf.CANCEL_URL else f"{here}{own_cancel_page()}",
         )
 
+    @classmethod
+    def of_methods(cls, request: HttpRequest | None = None) -> Self:
+        """Our pages of payment methods, on the host that was asked."""
+        here = request.build_absolute_uri("/").rstrip("/") if request else site_address()
+        added = f"{_page('payment_method_added')}?session_id={{CHECKOUT_SESSION_ID}}"
+        return cls(success=f"{here}{added}", cancel=f"{here}{_page('payment_methods')}")
+
 
 def own_success_page() -> str:
     return f"{_page('success')}?session_id={{CHECKOUT_SESSION_ID}}"

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from quickscale_billing.views import catalog, checkout, subscription
+from quickscale_billing.views import catalog, checkout, payment_methods, subscription
 
 app_name = "quickscale_billing"
 
@@ -16,4 +16,10 @@ urlpatterns = [
     path("subscription/change/", subscription.change, name="change"),
     path("subscription/cancel/", subscription.cancel, name="cancel"),
     path("subscription/resume/", subscription.resume, name="resume"),
+    path("payment-methods/", payment_methods.page, name="payment_methods"),
+    path("payment-methods/add/", payment_methods.add, name="add_payment_method"),
+    path("payment-methods/added/", payment_methods.added, name="payment_method_added"),
+    path("payment-methods/default/", payment_methods.set_default, name="default_payment_method"),
+    path("payment-methods/remove/", payment_methods.remove, name="remove_payment_method"),
+    path("payment-methods/portal/", payment_methods.portal, name="portal"),
 ]

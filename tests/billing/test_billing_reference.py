@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.template import engines
 from django.urls import get_resolver
 
-from quickscale_billing import checkout, exceptions, subscriptions
+from quickscale_billing import checkout, exceptions, payment_methods, subscriptions
 from quickscale_billing.conf import conf
 from tests.parts import ROOT
 from tests.test_reference import CHECK_ID, listed, options_of, page, public, sections, signature
@@ -28,6 +28,12 @@ VERBS = [
     subscriptions.cancel,
     subscriptions.resume,
     subscriptions.subscription_required,
+    payment_methods.list,
+    payment_methods.add,
+    payment_methods.settle,
+    payment_methods.set_default,
+    payment_methods.remove,
+    payment_methods.portal_url,
 ]
 
 
@@ -37,7 +43,9 @@ def section(name: str) -> str:
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
 def test_every_verb_is_listed_with_its_signature(verb):
-    blocks = re.findall(r"```text\n(.*?)\n```", section(verb.__module__.rpartition(".")[2].capitalize()), re.DOTALL)
+    blocks = re.findall(
+        r"```text\n(.*?)\n```", section(verb.__module__.rpartition(".")[2].replace("_", " ").capitalize()), re.DOTALL
+    )
     written = [re.sub(r"\s+", " ", line) for block in blocks for line in re.split(r"\n(?=\w)", block)]
     assert signature(verb) in written
 

@@ -39,6 +39,7 @@ PRIVATE = [
     "/billing/packs/pack-1000/",
     "/billing/checkout/canceled/",
     "/billing/subscription/",
+    "/billing/payment-methods/",
     "/time-machine/",
     "/services/",
     "/services/text-summary/",

@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate
-
 from django.contrib import messages
-from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Min, Model, Prefetch
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from quickscale_billing import subscriptions
-from quickscale_billing.exceptions import (
-    BillingError,
-    NoSubscription,
-    PaymentActionRequired,
-    StripeUnavailable,
-    UnknownItem,
-    Unsettled,
-)
 from quickscale_billing.models import Interval, Plan, PlanPrice, PlanSubscription
+from quickscale_billing.views.telling import telling
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.owners import owner_required
 
-logger = logging.getLogger(__name__)
-
 PAGE = "quickscale_billing:subscription"
-OwnersView = Callable[Concatenate[HttpRequest, Model, ...], HttpResponseBase]
-
-
-def told_in_words(view: OwnersView) -> OwnersView:
-    """What can go wrong between the owner, us and Stripe, as a page or a message, in one place."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, owner: Model, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            return view(request, owner, *args, **kwargs)
-        except PaymentActionRequired as error:
-            return HttpResponseRedirect(error.url or reverse(PAGE), status=303)
-        except StripeUnavailable:
-            response = render(request, "quickscale_billing/try_again.html", status=503)
-            response.headers["Retry-After"] = "5"
-            return response
-        except ImproperlyConfigured:
-            logger.exception("No subscription can be changed until the settings are right.")
-            return render(request, "quickscale_billing/closed.html", status=503)
-        except UnknownItem as error:
-            raise Http404(str(error)) from None
-        except NoSubscription:
-            messages.error(request, _("You have no subscription that could be changed."))
-        except Unsettled:
-            logger.exception("A subscription was changed, and what Stripe says of it cannot be booked by itself.")
-            messages.warning(request, _("Your change has arrived; we will look after its credits."))
-        except BillingError:
-            logger.exception("A subscription could not be changed.")
-            messages.error(request, _("Your subscription cannot be changed now. Nothing was charged."))
-        return redirect(PAGE)
-
-    return wrapped
+told_in_words = telling(PAGE, refused=gettext_lazy("Your subscription cannot be changed now. Nothing was charged."))
 
 
 @never_cache

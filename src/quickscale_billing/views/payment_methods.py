@@ -1,0 +1,88 @@
+"""The owner's cards: adding one at Stripe, choosing which is charged, removing one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from quickscale_billing import payment_methods
+from quickscale_billing.conf import conf
+from quickscale_billing.return_addresses import ReturnAddresses
+from quickscale_billing.views.telling import telling
+from quickscale_credits.owners import owner_required
+
+PAGE = "quickscale_billing:payment_methods"
+told_in_words = telling(PAGE, refused=gettext_lazy("Our payment provider did not accept this. Nothing was changed."))
+
+
+@transaction.non_atomic_requests  # Stripe is asked
+@never_cache
+@require_safe
+@owner_required
+@told_in_words
+def page(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    context = {"methods": payment_methods.list(owner), "has_portal": conf.PORTAL}
+    return render(request, "quickscale_billing/payment_methods.html", context)
+
+
+@transaction.non_atomic_requests
+@require_POST
+@owner_required
+@told_in_words
+def add(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    session = payment_methods.add(owner, addresses=ReturnAddresses.of_methods(request))
+    return HttpResponseRedirect(session.url, status=303)
+
+
+@transaction.non_atomic_requests
+@never_cache
+@require_safe
+@owner_required
+@told_in_words
+def added(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    """Whoever leads here and however often: what Stripe says of the session counts."""
+    state = payment_methods.settle(owner, request.GET.get("session_id", ""))
+    if state.is_complete:
+        messages.success(request, _("Your card was added."))
+    else:
+        messages.warning(request, _("Adding a card was not finished. Nothing was changed."))
+    return redirect(PAGE)
+
+
+@transaction.non_atomic_requests
+@require_POST
+@owner_required
+@told_in_words
+def set_default(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    payment_methods.set_default(owner, request.POST.get("method", ""))
+    messages.success(request, _("What comes is charged to this card."))
+    return redirect(PAGE)
+
+
+@transaction.non_atomic_requests
+@require_POST
+@owner_required
+@told_in_words
+def remove(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    payment_methods.remove(owner, request.POST.get("method", ""))
+    messages.success(request, _("Your card was removed."))
+    return redirect(PAGE)
+
+
+@transaction.non_atomic_requests
+@require_POST
+@owner_required
+@told_in_words
+def portal(request: HttpRequest, owner: Model) -> HttpResponseBase:
+    """To Stripe's customer portal, where `PORTAL` says so."""
+    if not conf.PORTAL:
+        raise Http404("This site does not lead to Stripe's portal.")
+    address = payment_methods.portal_url(owner, return_url=ReturnAddresses.of_methods(request).cancel)
+    return HttpResponseRedirect(address, status=303)

@@ -1,0 +1,79 @@
+"""What can go wrong between the owner, us and Stripe, told as a page or a message, in one place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate
+
+from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from quickscale_billing.exceptions import (
+    BillingError,
+    LastPaymentMethod,
+    NoSubscription,
+    PaymentActionRequired,
+    StripeUnavailable,
+    UnknownItem,
+    UnknownPaymentMethod,
+    Unsettled,
+)
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+logger = logging.getLogger(__name__)
+
+OwnersView = Callable[Concatenate[HttpRequest, Model, ...], HttpResponseBase]
+
+
+def telling(page: str, *, refused: StrPromise) -> Callable[[OwnersView], OwnersView]:
+    """A decorator: what is told as a message leads back to the page of this name; `refused` is said of the rest."""
+
+    def telling_of(view: OwnersView) -> OwnersView:
+        @wraps(view)
+        def wrapped(request: HttpRequest, owner: Model, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return view(request, owner, *args, **kwargs)
+            except PaymentActionRequired as error:
+                return HttpResponseRedirect(error.url or reverse(page), status=303)
+            except StripeUnavailable:
+                return _in_a_while(request, page)
+            except ImproperlyConfigured:
+                logger.exception("Nothing can be changed at Stripe until the settings are right.")
+                return render(request, "quickscale_billing/closed.html", status=503)
+            except (UnknownItem, UnknownPaymentMethod) as error:
+                raise Http404(str(error)) from None
+            except BillingError as error:
+                _tell(request, error, refused)
+            return redirect(page)
+
+        return wrapped
+
+    return telling_of
+
+
+def _in_a_while(request: HttpRequest, page: str) -> HttpResponseBase:
+    response = render(request, "quickscale_billing/try_again.html", {"again": reverse(page)}, status=503)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _tell(request: HttpRequest, error: BillingError, refused: StrPromise) -> None:
+    if isinstance(error, NoSubscription):
+        messages.error(request, _("You have no subscription that could be changed."))
+    elif isinstance(error, LastPaymentMethod):
+        messages.error(request, _("Your subscription is paid with it: add another first."))
+    elif isinstance(error, Unsettled):
+        logger.error("What Stripe says of a subscription cannot be booked by itself.", exc_info=error)
+        messages.warning(request, _("Your change has arrived; we will look after its credits."))
+    else:
+        logger.error("Something could not be changed at Stripe.", exc_info=error)
+        messages.error(request, str(refused))
