@@ -9,7 +9,7 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from quickscale_billing import checks, migrating  # noqa: F401
+        from quickscale_billing import billing, checks, migrating  # noqa: F401
         from quickscale_billing.stripe import webhooks
 
         webhooks.connect()

@@ -73,15 +73,26 @@ def close_open_plans(account: CreditAccount, *, but_of_key: str | None = None) -
     That of a key stays: another process has made it for this very press of a button.
     """
     sessions_of_plans = account.checkouts.open().filter(plan_price__isnull=False, stripe_id__isnull=False)
-    for session in [each for each in sessions_of_plans if but_of_key is None or each.idempotency_key != but_of_key]:
-        try:
-            sessions.expire(str(session.stripe_id))
-            facts.settle_session(str(session.stripe_id))
-        except StripeRefused:
-            # Nobody can pay on a page that Stripe does not know: the key of another account was used for it.
-            CheckoutSession.objects.filter(pk=session.pk).update(status=CheckoutSession.Status.EXPIRED)
-        except Unsettled:
-            logger.exception("The checkout %s was paid, and cannot be booked by itself.", session.stripe_id)
+    for session in sessions_of_plans:
+        if but_of_key is None or session.idempotency_key != but_of_key:
+            _close(session)
+
+
+def close_open(account: CreditAccount) -> None:
+    """Nor any page on which they could buy a pack."""
+    for session in account.checkouts.open().filter(stripe_id__isnull=False):
+        _close(session)
+
+
+def _close(session: CheckoutSession) -> None:
+    try:
+        sessions.expire(str(session.stripe_id))
+        facts.settle_session(str(session.stripe_id))
+    except StripeRefused:
+        # Nobody can pay on a page that Stripe does not know: the key of another account was used for it.
+        CheckoutSession.objects.filter(pk=session.pk).update(status=CheckoutSession.Status.EXPIRED)
+    except Unsettled:
+        logger.exception("The checkout %s was paid, and cannot be booked by itself.", session.stripe_id)
 
 
 def settle(owner: models.Model | CreditAccount, session_id: str) -> SessionState:

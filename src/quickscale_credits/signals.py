@@ -1,6 +1,7 @@
 """Sent by `send_robust` after commit, with `account` and, where there is one, `entry` or `hold`.
 
-`credits_insufficient` alone is sent at once, with `owner`, `required` and `available`: nothing was written.
+`credits_insufficient` is sent at once, with `owner`, `required` and `available`: nothing was written. `account_closed`
+is sent when somebody ends what an account may still cause; what a receiver raises keeps it from being closed.
 """
 
 from django.dispatch import Signal
@@ -20,3 +21,5 @@ hold_released = Signal()
 balance_low = Signal()
 balance_depleted = Signal()
 credits_insufficient = Signal()
+
+account_closed = Signal()

@@ -14,8 +14,10 @@ class ServicesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from quickscale_services import checks, discovery, plain_keys, switches  # noqa: F401
+        from quickscale_credits.signals import account_closed
+        from quickscale_services import checks, closing, discovery, plain_keys, switches  # noqa: F401
 
+        account_closed.connect(closing.revoke_keys, dispatch_uid="quickscale_services.revoke_keys")
         post_migrate.connect(switches.make_after_migrate, sender=self)
         for name in LOGGERS:
             logging.getLogger(name).addFilter(plain_keys.RedactKeys())

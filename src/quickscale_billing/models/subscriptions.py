@@ -22,6 +22,10 @@ class SubscriptionQuerySet(models.QuerySet["PlanSubscription"]):
         """Those that have begun and not ended: paid, in trial, or with a payment that is late."""
         return self.filter(status__in=PlanSubscription.LIVE)
 
+    def chargeable(self) -> Self:
+        """Those that live, and those whose first payment may still come."""
+        return self.filter(status__in=[*PlanSubscription.LIVE, PlanSubscription.Status.INCOMPLETE])
+
     def paid_up(self) -> Self:
         """Those for which nothing is owed."""
         return self.filter(status__in=PlanSubscription.PAID_UP)

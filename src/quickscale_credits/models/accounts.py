@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 
 from quickscale_credits.conf import owner_model
+from quickscale_credits.erasing import leave_account
 from quickscale_credits.fields import CreditField, ExpiryField
 from quickscale_credits.querysets import AccountQuerySet, GrantQuerySet
 
@@ -34,7 +35,7 @@ class CreditAccount(TimeStampedModel):
 
     owner = models.OneToOneField(
         owner_model(),
-        on_delete=models.SET_NULL,
+        on_delete=leave_account,
         null=True,
         blank=True,
         related_name="credit_account",

@@ -1,0 +1,72 @@
+"""The end of an owner's billing: `from quickscale_billing import billing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+
+from quickscale_billing import checkout, facts
+from quickscale_billing.exceptions import BillingError, Unsettled
+from quickscale_billing.models import CheckoutSession, Customer, PlanSubscription
+from quickscale_billing.stripe import changing, customers, retrieving
+from quickscale_billing.stripe.forgetting import forget
+from quickscale_credits.erasing import owner_guard
+from quickscale_credits.ledger.joining import refuse_open_transaction
+from quickscale_credits.models import CreditAccount
+from quickscale_credits.signals import account_closed
+
+
+def close(owner: models.Model | CreditAccount) -> None:
+    """End all for which this owner could still be charged, and forget who they are; then they may be deleted.
+
+    Cancels at Stripe now, without paying back; closes pages of Stripe that are open; revokes API keys and what else
+    listens to `account_closed`; detaches payment methods; blanks personal data in our rows and dj-stripe's. Credits and
+    entries stay. It may be called again, also after it was cut off. Raises `StripeUnavailable` (try again), and
+    `RuntimeError` inside a transaction.
+    """
+    refuse_open_transaction("billing.close")
+    account = CreditAccount.objects.for_owner(owner).first()
+    if account is None:
+        return
+    account_closed.send(sender=CreditAccount, account=account)
+    checkout.close_open(account)
+    for customer in account.customers.exclude(stripe_id=None):
+        _end_subscriptions(str(customer.stripe_id))
+        customers.detach_methods(str(customer.stripe_id))
+    if left := account.subscriptions.chargeable().first():
+        raise BillingError(f"{left} of {account} could not be ended at Stripe: cancel {left.stripe_id} there.")
+    _scrub(account)
+
+
+@owner_guard
+def still_charged(account: CreditAccount) -> tuple[str, Iterable[models.Model]]:
+    remedy = _("Close the billing of %(owner)s before you delete them: quickscale_billing.billing.close(owner).")
+    return remedy % {"owner": account}, account.subscriptions.chargeable()
+
+
+def _end_subscriptions(customer_id: str) -> None:
+    """As Stripe has them, also those of which no event was heard."""
+    for stripe_id, schedule_id in retrieving.subscriptions_of(customer_id):
+        if schedule_id is not None:  # Stripe refuses to cancel what a schedule holds
+            changing.release(schedule_id)
+        changing.cancel_now(stripe_id)
+        _settle(stripe_id)
+    for subscription in PlanSubscription.objects.chargeable().filter(stripe_customer_id=customer_id):
+        _settle(subscription.stripe_id)
+
+
+def _settle(stripe_id: str) -> None:
+    """What cannot be booked is told elsewhere; that it has ended, the row says all the same."""
+    with suppress(Unsettled):
+        facts.settle_subscription(stripe_id)
+
+
+def _scrub(account: CreditAccount) -> None:
+    for customer in account.customers.exclude(stripe_id=None):
+        forget(str(customer.stripe_id))
+    with transaction.atomic():
+        Customer.objects.filter(account=account).update(email="")
+        CheckoutSession.objects.filter(account=account).update(url="", success_url="", cancel_url="")
