@@ -68,5 +68,6 @@ def _scrub(account: CreditAccount) -> None:
     for customer in account.customers.exclude(stripe_id=None):
         forget(str(customer.stripe_id))
     with transaction.atomic():
-        Customer.objects.filter(account=account).update(email="")
-        CheckoutSession.objects.filter(account=account).update(url="", success_url="", cancel_url="")
+        known, visits = Customer.objects.filter(account=account), CheckoutSession.objects.filter(account=account)
+        known.update(email="")
+        visits.update(url="", success_url="", cancel_url="")

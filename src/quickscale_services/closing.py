@@ -12,6 +12,7 @@ from quickscale_services.models import ApiKey, ServiceRun
 
 def revoke_keys(sender: Any, account: CreditAccount, **kwargs: Any) -> None:
     """Its keys are refused, and what still waits for a worker is canceled: credits come back."""
-    ApiKey.objects.filter(account=account, revoked_at=None).update(revoked_at=timezone.now())
+    keys = ApiKey.objects.filter(account=account, revoked_at=None)
+    keys.update(revoked_at=timezone.now())
     for run in ServiceRun.objects.filter(account=account, status=ServiceRun.Status.QUEUED):
         run.cancel()
