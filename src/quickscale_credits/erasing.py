@@ -36,7 +36,8 @@ def leave_account(collector: Any, field: Any, sub_objs: Any, using: str) -> None
     if hasattr(collector, "protected"):
         for account in sub_objs:
             for remedy, rows in _objections(account):
-                raise models.ProtectedError(remedy, {_Told(row, remedy) for row in rows})
+                listed: set[Any] = {_Told(row, remedy) for row in rows}
+                raise models.ProtectedError(remedy, listed)
     models.SET_NULL(collector, field, sub_objs, using)
 
 
