@@ -9,8 +9,9 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from quickscale_billing import billing, checks, migrating  # noqa: F401
+        from quickscale_billing import billing, checks, migrating, receivers  # noqa: F401
         from quickscale_billing.stripe import webhooks
 
         webhooks.connect()
+        receivers.connect()
         pre_migrate.connect(migrating.say_why_it_takes_long, sender=self)

@@ -47,6 +47,14 @@ class BillingSettings(SettingsDict):
         return value
 
     @property
+    def REFUND_DEBT(self) -> bool:  # noqa: N802
+        """Whether credits that were spent become a debt when their money goes back; else they are left alone."""
+        value = self.get("REFUND_DEBT", True)
+        if not isinstance(value, bool):
+            raise ImproperlyConfigured(f'{self.setting}["REFUND_DEBT"] must be True or False, not {value!r}.')
+        return value
+
+    @property
     def REFILL_GRACE(self) -> timedelta:  # noqa: N802
         """How long a refill outlasts its time, at most as long again: Stripe collects an hour after a period began."""
         return self.timedelta("REFILL_GRACE", timedelta(hours=24))

@@ -15,9 +15,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from quickscale_billing import fulfillment, invoicing, payment_methods, purchasing, refilling
+from quickscale_billing import (
+    clawing_back,
+    fulfillment,
+    invoicing,
+    payment_methods,
+    payments,
+    purchasing,
+    refilling,
+    signals,
+)
+from quickscale_billing.announcing import announce
 from quickscale_billing.exceptions import Unsettled
-from quickscale_billing.models import CheckoutSession, Customer, Fact, PlanPrice, PlanSubscription
+from quickscale_billing.models import CheckoutSession, Customer, Fact, Payment, PlanPrice, PlanSubscription
 from quickscale_billing.periods import periods_after
 from quickscale_billing.stripe import retrieving
 from quickscale_billing.stripe.client import is_live
@@ -40,7 +50,8 @@ def settle_session(stripe_id: str) -> SessionState:
         _note(checkout, state)
     if state.mode == "payment" and state.is_paid:
         account = checkout.account if checkout else _account_of(state.customer_id)
-        _again_if_raced(lambda: purchasing.settle(account, state, checkout))
+        money = payments.retrieved([state.payment_intent_id], began=timezone.now())
+        _again_if_raced(lambda: purchasing.settle(account, state, checkout, money))
     if state.mode == "subscription" and state.subscription_id:
         settle_subscription(state.subscription_id)
     if state.mode == "setup":
@@ -61,17 +72,46 @@ def settle_subscription(stripe_id: str) -> PlanSubscription:
     """
     began = timezone.now()
     state = retrieving.subscription(stripe_id)
-    invoices = retrieving.paid_invoices(stripe_id)
-    return _again_if_raced(lambda: book_subscription(state, invoices, began))
+    invoices = retrieving.invoices(stripe_id)
+    money = payments.retrieved([each for invoice in invoices for each in invoice.payment_ids], began=began)
+    return _again_if_raced(lambda: book_subscription(state, invoices, began, money))
 
 
-def book_subscription(state: SubscriptionState, invoices: list[InvoiceState], began: datetime) -> PlanSubscription:
+def settle_payment(stripe_id: str) -> None:
+    """What went back of a payment intent's money, and the credits for it. One that paid nothing of ours is let be.
+
+    Where what it paid is not booked yet, that comes first: money may go back before we have heard that it came.
+    """
+    if not Payment.objects.filter(stripe_payment_intent_id=stripe_id).exists():
+        _settle_what_was_paid_by(stripe_id)
+    began = timezone.now()
+    state = retrieving.payment(stripe_id)
+    _refuse_other_mode(state.livemode, stripe_id)
+    payment = Payment.objects.select_related("invoice__subscription").filter(stripe_payment_intent_id=stripe_id).first()
+    if payment is not None:
+        with clawing_back.locked(payment) as found:
+            if payments.note(found, state, began):
+                clawing_back.set_right(found)
+
+
+def _settle_what_was_paid_by(payment_id: str) -> None:
+    session_id, invoice_id = retrieving.sold_by(payment_id)
+    if session_id:
+        settle_session(session_id)
+    elif invoice_id:
+        settle_invoice(invoice_id)
+
+
+def book_subscription(
+    state: SubscriptionState, invoices: list[InvoiceState], began: datetime, money: payments.Money = payments.NONE
+) -> PlanSubscription:
     """What `settle_subscription` does with Stripe's answers, which it began to ask for at that moment."""
     _refuse_other_mode(state.livemode, state.id)
     problems: list[str] = []
     with refilling.locked(_row(state, began)) as subscription:
         _update(subscription, state, began)
-        for booking in _bookings(subscription, state, invoices):
+        arrived = payments.note_invoices(subscription, invoices, money)
+        for booking in _bookings(subscription, state, [each for each in invoices if each.is_paid], arrived):
             try:
                 with transaction.atomic():
                     booking()
@@ -96,7 +136,10 @@ def worth_of(subscription: PlanSubscription, invoice: InvoiceState) -> Decimal:
 
 
 def _bookings(
-    subscription: PlanSubscription, state: SubscriptionState, invoices: list[InvoiceState]
+    subscription: PlanSubscription,
+    state: SubscriptionState,
+    invoices: list[InvoiceState],
+    arrived: list[Payment],
 ) -> Iterator[Callable[[], object]]:
     """In the order of time, so that it does not matter in which order Stripe spoke of them."""
     yield partial(_refuse_other_account, subscription, state)
@@ -105,6 +148,8 @@ def _bookings(
         yield partial(invoicing.settle, subscription, invoice, trial_end=state.trial_end)
     yield partial(_settle_end, subscription, state)
     yield partial(refilling.refill, subscription, until=_latest(invoices))
+    for payment in arrived:
+        yield partial(clawing_back.set_right, payment)
 
 
 def _latest(invoices: list[InvoiceState]) -> datetime:
@@ -186,6 +231,7 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
     """An answer that was asked for earlier than the one that is written down is not written over it."""
     if began < subscription.retrieved_at:
         return
+    was_live = subscription.is_live and subscription.current_period_start is not None
     prices = {price.stripe_price_id: price for price in _prices(state)}
     for column, value in {
         "status": state.status,
@@ -208,6 +254,9 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
     }.items():
         setattr(subscription, column, value)
     subscription.save()
+    if subscription.is_live != was_live:
+        signal = signals.subscription_started if subscription.is_live else signals.subscription_ended
+        announce(signal, PlanSubscription, subscription=subscription)
 
 
 def _prices(state: SubscriptionState) -> QuerySet[PlanPrice]:

@@ -6,16 +6,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
+from typing import Final
 
 from django.utils import timezone
 
+from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import Unsettled
 from quickscale_billing.models import Fact, Refill
+from quickscale_billing.shares import share
 from quickscale_credits import ledger
 from quickscale_credits.ledger.joining import OwnKey
-from quickscale_credits.models import CreditAccount, CreditGrant, CreditType
+from quickscale_credits.models import CreditAccount, CreditGrant, CreditType, Hold, LedgerEntry
 
 PREFIX = "qs:"
+ALL: Final = Fraction(1)
 
 
 def record(
@@ -28,19 +33,22 @@ def record(
     credit_type: CreditType = CreditType.SUBSCRIPTION,
     expires_at: datetime | None = None,
     refill: Refill | None = None,
+    kept: Fraction = ALL,
     note: str = "",
 ) -> Fact | None:
     """Write the fact, and grant the credits if there are any; None if it is known already.
+
+    `kept` is the share of the money that has not gone back already: so much of the amount is given.
 
     Raises `Unsettled` when it is known as another account's: that is to be looked at, and never a second grant.
     """
     if is_known(key, account):
         return None
     entry = None
-    if amount:
+    if given := share(amount, kept):
         entry = ledger.grant(
             account,
-            amount,
+            given,
             credit_type=credit_type,
             reason=kind.value,
             expires_at=expires_at,
@@ -48,7 +56,7 @@ def record(
             idempotency_key=OwnKey(PREFIX + key),
         )
     return Fact.objects.create(
-        key=key, kind=kind, account=account, entry=entry, refill=refill, stripe_id=stripe_id, note=note
+        key=key, kind=kind, account=account, entry=entry, refill=refill, stripe_id=stripe_id, worth=amount, note=note
     )
 
 
@@ -74,6 +82,53 @@ def end(grants: Iterable[CreditGrant], *, reason: str, most: Decimal | None = No
             ledger.expire_grant(grant, left, reason=reason)
             ended += left
     return ended
+
+
+def revoke(grant: CreditGrant, amount: Decimal, *, reason: str, step: str) -> LedgerEntry | None:
+    return ledger.revoke(
+        grant, amount, reason=reason, allow_debt=conf.REFUND_DEBT, idempotency_key=OwnKey(PREFIX + step)
+    )
+
+
+def reverse(revocation: LedgerEntry, amount: Decimal, *, reason: str, step: str) -> LedgerEntry:
+    return ledger.reverse(revocation, amount, reason=reason, idempotency_key=OwnKey(PREFIX + step))
+
+
+def give_again(fact: Fact, amount: Decimal, *, expires_at: datetime | None, step: str) -> LedgerEntry:
+    """What a fact did not give in its time, of the same type."""
+    is_bought = fact.kind in (Fact.Kind.PACK, Fact.Kind.TOP_UP)
+    return ledger.grant(
+        fact.account,
+        amount,
+        credit_type=CreditType.PAY_AS_YOU_GO if is_bought else CreditType.SUBSCRIPTION,
+        reason="money_returned",
+        expires_at=expires_at,
+        reference=fact.stripe_id,
+        idempotency_key=OwnKey(PREFIX + step),
+    )
+
+
+def record_step(fact: Fact, entry: LedgerEntry, *, step: str) -> None:
+    """That the credits of a fact followed its money once more."""
+    Fact.objects.create(
+        key=step,
+        kind=Fact.Kind.CLAWBACK,
+        account=fact.account,
+        entry=entry,
+        refill=fact.refill,
+        stripe_id=fact.stripe_id,
+        worth=entry.amount,
+    )
+
+
+def freeze(grant: CreditGrant, *, reference: str) -> Hold:
+    return ledger.freeze(grant, reason="dispute", reference=reference)
+
+
+def thaw(hold: Hold) -> None:
+    """Let go what a dispute has frozen, if it was not taken meanwhile."""
+    if hold.status == Hold.Status.OPEN:
+        ledger.release(hold)
 
 
 def free(grant: CreditGrant) -> Decimal:

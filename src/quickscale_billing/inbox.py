@@ -24,6 +24,7 @@ SETTLE: Final[dict[str, Callable[[str], object]]] = {
     InboxItem.Kind.SESSION: facts.settle_session,
     InboxItem.Kind.SUBSCRIPTION: facts.settle_subscription,
     InboxItem.Kind.INVOICE: facts.settle_invoice,
+    InboxItem.Kind.PAYMENT: facts.settle_payment,
 }
 
 

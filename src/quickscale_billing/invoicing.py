@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
-from quickscale_billing import fulfillment, refilling
+from quickscale_billing import fulfillment, refilling, shares
 from quickscale_billing.exceptions import Unsettled
 from quickscale_billing.models import Fact, PaidSegment, PlanPrice, PlanSubscription, Refill
 from quickscale_billing.periods import MICROSECOND, Period, period_at, periods_after, refills_after
@@ -165,6 +166,7 @@ def _settle_bonus(subscription: PlanSubscription, invoice: InvoiceState, line: I
         price.plan.signup_bonus,
         stripe_id=invoice.id,
         credit_type=CreditType.PROMOTIONAL,
+        kept=Fraction(shares.of_invoice(invoice.id) > 0),
         note="" if price.plan.signup_bonus else "The plan gives none.",
     )
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from quickscale_billing import fulfillment
+from quickscale_billing import clawing_back, fulfillment, payments
 from quickscale_billing.exceptions import Unsettled
-from quickscale_billing.models import CheckoutSession, CreditPack, Fact, Purchase
+from quickscale_billing.models import CheckoutSession, CreditPack, Fact, Payment, Purchase
 from quickscale_billing.stripe.readers import SessionLine, SessionState
 from quickscale_credits.models import CreditAccount, CreditType
 
@@ -21,22 +21,30 @@ def checkout_of(state: SessionState) -> CheckoutSession | None:
     return checkouts.filter(pk=state.reference, stripe_id=None).first() if _is_uuid(state.reference) else None
 
 
-def settle(account: CreditAccount, state: SessionState, checkout: CheckoutSession | None) -> None:
+def settle(
+    account: CreditAccount,
+    state: SessionState,
+    checkout: CheckoutSession | None,
+    money: payments.Money = payments.NONE,
+) -> None:
     """Give the packs that were paid, each line once. Raises `Unsettled` before anything is given."""
     packs = [(line, _pack(line, checkout)) for line in state.lines]
     with transaction.atomic():
         CreditAccount.objects.select_for_update().get(pk=account.pk)
+        payment = payments.of_session(account, state, money)
         for line, pack in packs:
-            _settle_line(account, state, line, pack, checkout)
+            _settle_line(payment, state, line, pack, checkout)
+        clawing_back.set_right(payment)
 
 
 def _settle_line(
-    account: CreditAccount,
+    payment: Payment,
     state: SessionState,
     line: SessionLine,
     pack: CreditPack,
     checkout: CheckoutSession | None,
 ) -> None:
+    account = payment.account
     terms = checkout if checkout is not None and checkout.stripe_price_id == line.price_id else pack
     fact = fulfillment.record(
         Fact.Kind.PACK,
@@ -62,6 +70,7 @@ def _settle_line(
             stripe_line_id=line.id,
             stripe_customer_id=state.customer_id,
             stripe_payment_intent_id=state.payment_intent_id,
+            payment=payment,
             entry=fact.entry,
         )
 

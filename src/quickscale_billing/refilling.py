@@ -13,7 +13,7 @@ from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from quickscale_billing import fulfillment
+from quickscale_billing import fulfillment, shares
 from quickscale_billing.conf import conf
 from quickscale_billing.models import Fact, PaidSegment, PlanSubscription, Refill, Unused
 from quickscale_billing.periods import Period
@@ -71,6 +71,8 @@ def refill(subscription: PlanSubscription, *, until: datetime) -> int:
 
 def _refill_period(subscription: PlanSubscription, period: Period, until: datetime) -> int:
     billed, made = period.billed, 0
+    if shares.is_disputed(billed):
+        return 0
     for window in period.windows():
         if billed.next_refill_at is None or window.starts_at < billed.next_refill_at:
             continue
@@ -98,6 +100,8 @@ def _give(subscription: PlanSubscription, period: Period, window: Window) -> Non
         credits=worth,
         state=Refill.State.SKIPPED if is_missed else Refill.State.GRANTED,
     )
+    if worth and not shares.of_refill(made):
+        Refill.objects.filter(pk=made.pk).update(state=Refill.State.REFUNDED)
     key = f"refill:{subscription.stripe_id}:{window.starts_at:%Y-%m-%dT%H:%M:%SZ}"
     note = "Its time was over before it could be given." if is_missed else ""
     give(subscription, made, worth, terms, kind=Fact.Kind.REFILL, key=key, note=note)
@@ -129,6 +133,7 @@ def give(
         stripe_id=stripe_id or subscription.stripe_id,
         expires_at=_expiry(refill, terms),
         refill=refill,
+        kept=shares.of_invoice(stripe_id) if stripe_id else shares.of_refill(refill),
         note=note,
     )
 
@@ -161,9 +166,10 @@ def set_right(
 def _take_back(subscription: PlanSubscription, refill: Refill, amount: Decimal) -> None:
     """What Stripe credited back is ended as far as it is free; what was spent of it, later refills give less."""
     grants = list(grants_of(refill).order_by("-pk"))
-    used = fulfillment.used(grants)
+    used, kept = fulfillment.used(grants), shares.of_refill(refill)
+    amount = shares.share(amount, kept)
     ended = fulfillment.end(grants, reason="plan_change", most=amount)
-    owed = min(amount - ended, max(Decimal(0), used - refill.credits))
+    owed = min(amount - ended, max(Decimal(0), used - shares.share(refill.credits, kept)))
     if owed > 0:
         subscription.overdrawn += owed
         subscription.save(update_fields=["overdrawn"])
@@ -175,6 +181,11 @@ def grants_of(refill: Refill) -> models.QuerySet[CreditGrant]:
 
 def _is_over(refill: Refill, terms: PaidSegment) -> bool:
     return terms.unused == Unused.EXPIRE and refill.ends_at <= timezone.now()
+
+
+def expiry_of(refill: Refill) -> datetime | None:
+    """When the credits of a refill end; None for those that roll over."""
+    return _expiry(refill, Period.of(refill.period).terms_of(refill))
 
 
 def _expiry(refill: Refill, terms: PaidSegment) -> datetime | None:

@@ -4,21 +4,29 @@ from quickscale_billing.models.catalog import CreditPack, Interval, Plan, PlanPr
 from quickscale_billing.models.checkouts import CheckoutSession
 from quickscale_billing.models.customers import Customer
 from quickscale_billing.models.facts import Fact, InboxItem
+from quickscale_billing.models.money_back import Clawback, Dispute, FrozenGrant, Refund
+from quickscale_billing.models.payments import Invoice, Payment
 from quickscale_billing.models.purchases import Purchase
 from quickscale_billing.models.subscriptions import PaidSegment, PlanSubscription, Refill
 
 __all__ = [
     "CheckoutSession",
+    "Clawback",
     "CreditPack",
     "Customer",
+    "Dispute",
     "Fact",
+    "FrozenGrant",
     "InboxItem",
     "Interval",
+    "Invoice",
     "PaidSegment",
+    "Payment",
     "Plan",
     "PlanPrice",
     "PlanSubscription",
     "Purchase",
     "Refill",
+    "Refund",
     "Unused",
 ]

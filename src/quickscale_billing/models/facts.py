@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Self
 
 from django.db import models
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quickscale_billing.fields import StripeIdField
 from quickscale_billing.models.subscriptions import Refill
-from quickscale_credits.fields import ExactCharField
+from quickscale_credits.fields import CreditField, ExactCharField
 from quickscale_credits.models import CreditAccount, LedgerEntry
 
 
@@ -30,6 +31,7 @@ class InboxItem(models.Model):
         SESSION = "session", _("Checkout session")
         SUBSCRIPTION = "subscription", _("Subscription")
         INVOICE = "invoice", _("Invoice")
+        PAYMENT = "payment", _("Payment")
 
     class State(models.TextChoices):
         ARRIVED = "arrived", _("Arrived")
@@ -74,6 +76,8 @@ class Fact(models.Model):
         UPGRADE = "upgrade", _("Upgrade paid")
         TRIAL = "trial", _("Trial begun")
         BONUS = "bonus", _("Signup bonus")
+        CLAWBACK = "clawback", _("Money back")
+        TOP_UP = "topup", _("Top-up paid")
 
     key = ExactCharField(_("key"), max_length=250, unique=True)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
@@ -87,6 +91,9 @@ class Fact(models.Model):
         Refill, on_delete=models.PROTECT, null=True, related_name="facts", verbose_name=_("refill")
     )
     stripe_id = StripeIdField(_("object at Stripe"), db_index=True)
+    worth = CreditField(
+        _("worth"), default=Decimal(0), help_text=_("The credits it gives as long as none of its money goes back.")
+    )
     note = models.TextField(_("note"), blank=True, default="")
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 

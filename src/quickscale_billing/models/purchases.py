@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from quickscale_billing.fields import CurrencyField, MinorUnitsField, StripeIdField
 from quickscale_billing.models.catalog import CreditPack
 from quickscale_billing.models.checkouts import CheckoutSession
+from quickscale_billing.models.payments import Payment
 from quickscale_credits.fields import CreditField
 from quickscale_credits.models import CreditAccount, LedgerEntry
 
@@ -37,6 +38,9 @@ class Purchase(models.Model):
     stripe_line_id = StripeIdField(_("line of the session"), unique=True)
     stripe_customer_id = StripeIdField(_("customer at Stripe"), null=True)
     stripe_payment_intent_id = StripeIdField(_("payment at Stripe"), null=True, db_index=True)
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, null=True, related_name="purchases", verbose_name=_("payment")
+    )
     entry = models.OneToOneField(
         LedgerEntry, on_delete=models.PROTECT, related_name="purchase", verbose_name=_("entry")
     )

@@ -212,6 +212,7 @@ class Refill(models.Model):
     class State(models.TextChoices):
         GRANTED = "granted", _("Granted")
         SKIPPED = "skipped", _("Skipped")
+        REFUNDED = "refunded", _("Refunded")
 
     subscription = models.ForeignKey(
         PlanSubscription, on_delete=models.PROTECT, related_name="refills", verbose_name=_("subscription")

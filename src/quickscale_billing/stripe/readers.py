@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 Json = Mapping[str, Any]
+
+REFUND_TOKEN = "quickscale_refund"  # noqa: S105 - the name of a member of the metadata
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +92,8 @@ class InvoiceLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvoiceState:
+    """Money in minor units; `payment_ids` are the payment intents that have paid something of it."""
+
     id: str
     livemode: bool
     status: str
@@ -97,6 +101,70 @@ class InvoiceState:
     created: datetime
     subscription_id: str | None
     lines: tuple[InvoiceLine, ...]
+    customer_id: str | None = None
+    number: str = ""
+    reason: str = ""
+    subtotal: int = 0
+    discount: int = 0
+    tax: int = 0
+    total: int = 0
+    amount_paid: int = 0
+    attempts: int = 0
+    hosted_url: str = ""
+    pdf_url: str = ""
+    due_at: datetime | None = None
+    paid_at: datetime | None = None
+    payment_ids: tuple[str, ...] = ()
+
+    @property
+    def is_paid(self) -> bool:
+        return self.status == "paid"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundState:
+    id: str
+    amount: int
+    currency: str
+    status: str
+    reason: str
+    token: str
+    problem: str
+    created: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeState:
+    id: str
+    amount: int
+    currency: str
+    status: str
+    reason: str
+    created: datetime
+    evidence_due_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentState:
+    """A payment intent with its charge: what arrived, and all that went back of it."""
+
+    id: str
+    livemode: bool
+    customer_id: str | None
+    amount: int
+    currency: str
+    charge_id: str | None
+    paid_at: datetime
+    refunds: tuple[RefundState, ...] = ()
+    disputes: tuple[DisputeState, ...] = ()
+
+    @property
+    def refunded(self) -> int:
+        return sum(each.amount for each in self.refunds if each.status not in {"failed", "canceled"})
+
+    @property
+    def lost(self) -> int:
+        return sum(each.amount for each in self.disputes if each.status == "lost")
 
 
 def read_session(found: Json, lines: list[Json]) -> SessionState:
@@ -153,7 +221,69 @@ def read_invoice(found: Json, lines: list[Json]) -> InvoiceState:
         created=_required_time(found["created"]),
         subscription_id=subscription_of(found),
         lines=tuple(map(_invoice_line, lines)),
+        customer_id=_id(found.get("customer")),
+        number=found.get("number") or "",
+        reason=found.get("billing_reason") or "",
+        subtotal=found.get("subtotal") or 0,
+        discount=sum(each["amount"] for each in found.get("total_discount_amounts") or []),
+        tax=sum(each["amount"] for each in found.get("total_taxes") or []),
+        total=found.get("total") or 0,
+        amount_paid=found.get("amount_paid") or 0,
+        attempts=found.get("attempt_count") or 0,
+        hosted_url=found.get("hosted_invoice_url") or "",
+        pdf_url=found.get("invoice_pdf") or "",
+        due_at=_time(found.get("due_date")),
+        paid_at=_time((found.get("status_transitions") or {}).get("paid_at")),
+        payment_ids=tuple(_paying(found.get("payments"))),
     )
+
+
+def read_payment(found: Json, refunds: list[Json], disputes: list[Json]) -> PaymentState:
+    """`latest_charge` must have been expanded."""
+    charge: Json = found.get("latest_charge") or {}
+    return PaymentState(
+        id=found["id"],
+        livemode=found["livemode"],
+        customer_id=_id(found.get("customer")),
+        amount=found.get("amount_received") or 0,
+        currency=found["currency"],
+        charge_id=charge.get("id"),
+        paid_at=_required_time(charge.get("created") or found["created"]),
+        refunds=tuple(map(_refund, refunds)),
+        disputes=tuple(map(_dispute, disputes)),
+    )
+
+
+def _refund(found: Json) -> RefundState:
+    return RefundState(
+        id=found["id"],
+        amount=found["amount"],
+        currency=found["currency"],
+        status=found.get("status") or "pending",
+        reason=found.get("reason") or "",
+        token=(found.get("metadata") or {}).get(REFUND_TOKEN, ""),
+        problem=found.get("failure_reason") or "",
+        created=_required_time(found["created"]),
+    )
+
+
+def _dispute(found: Json) -> DisputeState:
+    return DisputeState(
+        id=found["id"],
+        amount=found["amount"],
+        currency=found["currency"],
+        status=found["status"],
+        reason=found.get("reason") or "",
+        created=_required_time(found["created"]),
+        evidence_due_at=_time((found.get("evidence_details") or {}).get("due_by")),
+    )
+
+
+def _paying(payments: Any) -> Iterator[str]:
+    """Of an invoice's payments, those by a payment intent; the last attempt alone may have succeeded."""
+    for each in (payments or {}).get("data", []):
+        if each["status"] == "paid" and (intent := _id(each["payment"].get("payment_intent"))):
+            yield intent
 
 
 def subscription_of(invoice: Json) -> str | None:

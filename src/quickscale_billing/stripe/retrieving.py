@@ -8,9 +8,11 @@ from typing import Any
 from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
 from quickscale_billing.stripe.readers import (
     InvoiceState,
+    PaymentState,
     SessionState,
     SubscriptionState,
     read_invoice,
+    read_payment,
     read_session,
     read_subscription,
     subscription_of,
@@ -47,13 +49,46 @@ def subscription_of_invoice(stripe_id: str) -> str | None:
         return subscription_of(plain(stripe_client().v1.invoices.retrieve(stripe_id)))
 
 
-def paid_invoices(subscription_id: str) -> list[InvoiceState]:
-    """Every one of the subscription, oldest first, with all its lines."""
+def invoices(subscription_id: str) -> list[InvoiceState]:
+    """Every one of the subscription but drafts, oldest first, with all its lines and what paid it."""
     with asking_stripe():
-        asked: Any = {"subscription": subscription_id, "status": "paid", "limit": PAGE}
+        asked: Any = {"subscription": subscription_id, "limit": PAGE, "expand": ["data.payments"]}
         found = [plain(each) for each in stripe_client().v1.invoices.list(asked).auto_paging_iter()]
-        read = [read_invoice(each, list(_lines(each))) for each in found]
+        read = [read_invoice(each, list(_lines(each))) for each in found if each["status"] != "draft"]
     return sorted(read, key=lambda each: (each.created, each.id))
+
+
+def payment(stripe_id: str) -> PaymentState:
+    """With all of its refunds and disputes."""
+    of_it: Any = {"payment_intent": stripe_id, "limit": PAGE}
+    with asking_stripe():
+        client = stripe_client().v1
+        found = plain(client.payment_intents.retrieve(stripe_id, {"expand": ["latest_charge"]}))
+        refunds = [plain(each) for each in client.refunds.list(of_it).auto_paging_iter()]
+        disputes = [plain(each) for each in client.disputes.list(of_it).auto_paging_iter()]
+    return read_payment(found, refunds, disputes)
+
+
+def new_payment(stripe_id: str) -> PaymentState:
+    """One that was not known yet: refunds and disputes are asked for only where its charge says that there are any."""
+    with asking_stripe():
+        found = plain(stripe_client().v1.payment_intents.retrieve(stripe_id, {"expand": ["latest_charge"]}))
+    charge = found.get("latest_charge") or {}
+    if charge.get("amount_refunded") or charge.get("disputed"):
+        return payment(stripe_id)
+    return read_payment(found, [], [])
+
+
+def sold_by(payment_intent_id: str) -> tuple[str | None, str | None]:
+    """The session or else the invoice that this paid."""
+    with asking_stripe():
+        client, one = stripe_client().v1, {"limit": 1}
+        sessions = client.checkout.sessions.list({"payment_intent": payment_intent_id, **one}).data
+        if sessions:
+            return sessions[0].id, None
+        asked: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_intent_id}, **one}
+        paid = [plain(each) for each in client.invoice_payments.list(asked).data]
+        return None, (str(paid[0]["invoice"]) if paid else None)
 
 
 def _lines(invoice: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -46,6 +46,16 @@ EVENTS: Final[dict[str, InboxItem.Kind]] = {
     "invoice.payment_action_required": Kind.INVOICE,
     "invoice.voided": Kind.INVOICE,
     "invoice.marked_uncollectible": Kind.INVOICE,
+    "charge.refunded": Kind.PAYMENT,
+    "charge.refund.updated": Kind.PAYMENT,
+    "refund.created": Kind.PAYMENT,
+    "refund.updated": Kind.PAYMENT,
+    "refund.failed": Kind.PAYMENT,
+    "charge.dispute.created": Kind.PAYMENT,
+    "charge.dispute.updated": Kind.PAYMENT,
+    "charge.dispute.closed": Kind.PAYMENT,
+    "charge.dispute.funds_withdrawn": Kind.PAYMENT,
+    "charge.dispute.funds_reinstated": Kind.PAYMENT,
     "subscription_schedule.released": Kind.SUBSCRIPTION,
     "subscription_schedule.updated": Kind.SUBSCRIPTION,
     "subscription_schedule.canceled": Kind.SUBSCRIPTION,
@@ -65,8 +75,7 @@ def note(sender: type[Event], event: Event, **kwargs: Any) -> None:
     """Within dj-stripe's transaction, which is open during its own calls to Stripe: only a row is written."""
     told: Mapping[str, Any] = event.data["object"]
     kind = EVENTS[event.type]
-    stripe_id = _subscription_of_schedule(told) if told.get("object") == "subscription_schedule" else told.get("id")
-    if stripe_id:
+    if stripe_id := _named_by(told, kind):
         inbox.receive(kind, stripe_id, event_type=event.type)
 
 
@@ -120,5 +129,8 @@ def _address(claimed: str) -> str:
         return "0.0.0.0"  # noqa: S104 - as dj-stripe writes an address that it does not know
 
 
-def _subscription_of_schedule(schedule: Mapping[str, Any]) -> str | None:
-    return schedule.get("subscription") or schedule.get("released_subscription")
+def _named_by(told: Mapping[str, Any], kind: InboxItem.Kind) -> str | None:
+    """The id of what is to be retrieved: mostly the object itself, else what it belongs to."""
+    if told.get("object") == "subscription_schedule":
+        return told.get("subscription") or told.get("released_subscription")
+    return told.get("payment_intent") if kind == Kind.PAYMENT else told.get("id")

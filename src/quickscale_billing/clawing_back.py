@@ -1,0 +1,173 @@
+"""Credits follow the money: what a payment gave is brought down to the share of it that is kept, and up again.
+
+Each giving fact is worth so many credits. Its target is that worth times the kept share, rounded down at the sixth
+place; the difference to what was taken so far is taken, or given back. Nothing is to do twice, whatever is told how often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Sum
+from django.utils import timezone
+
+from quickscale_billing import fulfillment, refilling, shares
+from quickscale_billing.conf import conf
+from quickscale_billing.models import Clawback, Dispute, Fact, FrozenGrant, PaidSegment, Payment
+from quickscale_credits.models import CreditAccount, LedgerEntry
+
+BY_INVOICE = (Fact.Kind.UPGRADE, Fact.Kind.PERIOD, Fact.Kind.BONUS)
+
+
+@contextmanager
+def locked(payment: Payment) -> Iterator[Payment]:
+    """The payment as it is now, in a transaction that holds its account, and its subscription if it has one."""
+    subscription = payment.invoice.subscription if payment.invoice else None
+    if subscription is not None:
+        with refilling.locked(subscription):
+            yield _as_it_is_now(payment)
+        return
+    with transaction.atomic():
+        Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded"))
+        CreditAccount.objects.select_for_update().get(pk=payment.account_id)
+        yield _as_it_is_now(payment)
+
+
+def set_right(payment: Payment) -> None:
+    """Bring the credits of a payment to what its money is now; within `locked`, or a lock of its account."""
+    facts = list(facts_of(payment))
+    disputes = list(payment.disputes.all())
+    for dispute in disputes:
+        if not dispute.is_open:
+            _thaw(dispute)
+    for fact in facts:
+        _set_right(fact, reason=_reason(payment))
+    for dispute in disputes:
+        if dispute.is_open:
+            _freeze(dispute, facts)
+
+
+def facts_of(payment: Payment) -> QuerySet[Fact]:
+    """What gave credits for this money."""
+    wanted = Q(entry__purchase__payment=payment)
+    if payment.invoice is not None:
+        billed_by = PaidSegment.objects.filter(stripe_invoice_id=payment.invoice.stripe_id)
+        periods = {segment.period_id or segment.pk for segment in billed_by}
+        wanted |= Q(kind=Fact.Kind.REFILL, refill__period__in=periods)
+        wanted |= Q(kind__in=BY_INVOICE, stripe_id=payment.invoice.stripe_id)
+    return Fact.objects.filter(wanted).select_related("account", "entry", "refill__period").order_by("pk")
+
+
+def take_what_came_back(account: CreditAccount) -> None:
+    """Where debt is not allowed: what was held when its money went back is taken when it is free again."""
+    if conf.REFUND_DEBT or not Clawback.objects.outstanding().filter(account=account).exists():
+        return
+    with transaction.atomic():
+        CreditAccount.objects.select_for_update().get(pk=account.pk)
+        for row in Clawback.objects.outstanding().filter(account=account).select_related("fact__entry"):
+            _set_right(row.fact, reason="refund")
+
+
+def _set_right(fact: Fact, *, reason: str) -> None:
+    given = fact.entry.amount if fact.entry else Decimal(0)
+    wanted = given - shares.share(fact.worth, shares.of_fact(fact))
+    row = Clawback.objects.filter(fact=fact).first() or Clawback(account=fact.account, fact=fact)
+    if row.pk is None and not wanted:
+        return
+    row.wanted = wanted
+    if row.wanted > row.taken:
+        _take(row, row.wanted - row.taken, reason=reason)
+    elif row.wanted < row.taken:
+        _give_back(row, row.taken - row.wanted)
+    row.save()
+
+
+def _take(row: Clawback, amount: Decimal, *, reason: str) -> None:
+    """What is frozen or free first; what was spent becomes debt, or is left alone by setting. What expired is gone."""
+    grant = row.fact.entry.grant if row.fact.entry else None
+    if grant is None:
+        return
+    left = grant.amount - grant.revoked
+    taken = fulfillment.revoke(grant, min(amount, left), reason=reason, step=_step(row)) if left > 0 else None
+    if taken is not None:
+        _booked(row, taken)
+        _forgive(row, -taken.amount)
+
+
+def _give_back(row: Clawback, amount: Decimal) -> None:
+    """A refund that failed, a dispute that was won after all: what was taken comes back, and then what was not given."""
+    for entry in _revocations(row):
+        part = min(amount, _left_of(entry))
+        if part > 0:
+            _booked(row, fulfillment.reverse(entry, part, reason="money_returned", step=_step(row)))
+            amount -= part
+    if amount > 0:
+        _give_the_rest(row, amount)
+
+
+def _give_the_rest(row: Clawback, amount: Decimal) -> None:
+    """A refill that fell due while its money was away was smaller, or none. What it lacked is over when it is."""
+    refill = row.fact.refill
+    expires_at = refilling.expiry_of(refill) if refill else None
+    if expires_at is not None and expires_at <= timezone.now():
+        row.taken = row.wanted
+        return
+    _booked(row, fulfillment.give_again(row.fact, amount, expires_at=expires_at, step=_step(row)))
+
+
+def _step(row: Clawback) -> str:
+    row.steps += 1
+    return f"clawback:{row.fact.key}:{row.steps}"
+
+
+def _booked(row: Clawback, entry: LedgerEntry) -> None:
+    row.taken -= entry.amount
+    fulfillment.record_step(row.fact, entry, step=f"clawback:{row.fact.key}:{row.steps}")
+
+
+def _forgive(row: Clawback, taken: Decimal) -> None:
+    """What is taken here is not owed once more, from later refills."""
+    refill = row.fact.refill
+    if refill is None:
+        return
+    subscription = refill.subscription
+    forgiven = min(subscription.overdrawn, taken)
+    if forgiven:
+        subscription.overdrawn -= forgiven
+        subscription.save(update_fields=["overdrawn"])
+
+
+def _revocations(row: Clawback) -> list[LedgerEntry]:
+    steps = Fact.objects.filter(kind=Fact.Kind.CLAWBACK, key__startswith=f"clawback:{row.fact.key}:")
+    return list(LedgerEntry.objects.filter(fact__in=steps, kind=LedgerEntry.Kind.REVOCATION).order_by("-sequence"))
+
+
+def _left_of(revocation: LedgerEntry) -> Decimal:
+    reversed_so_far: Decimal = LedgerEntry.objects.filter(origin=revocation).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    return -revocation.amount - reversed_so_far
+
+
+def _freeze(dispute: Dispute, facts: list[Fact]) -> None:
+    known = set(dispute.frozen.values_list("fact", flat=True))
+    for fact in facts:
+        if fact.entry is None or fact.pk in known or not fulfillment.free(fact.entry.grant):
+            continue
+        hold = fulfillment.freeze(fact.entry.grant, reference=dispute.stripe_id)
+        FrozenGrant.objects.create(dispute=dispute, fact=fact, hold=hold)
+
+
+def _thaw(dispute: Dispute) -> None:
+    for frozen in dispute.frozen.select_related("hold"):
+        fulfillment.thaw(frozen.hold)
+
+
+def _reason(payment: Payment) -> str:
+    return "refund" if payment.refunded or not payment.disputed else "dispute"
+
+
+def _as_it_is_now(payment: Payment) -> Payment:
+    return Payment.objects.select_related("account", "invoice").get(pk=payment.pk)

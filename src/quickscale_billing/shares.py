@@ -1,0 +1,60 @@
+"""How much of the money for a grant is still ours. A grant is worth that share of what it was sold as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db.models import Q, QuerySet
+
+from quickscale_billing.models import Fact, PaidSegment, Payment, Refill
+from quickscale_credits.amounts import from_micro, to_micro
+
+
+def share(amount: Decimal, kept: Fraction) -> Decimal:
+    """Rounded down at the sixth place; of nothing kept, exactly nothing."""
+    return from_micro(int(to_micro(amount) * kept))
+
+
+def of_fact(fact: Fact) -> Fraction:
+    """The bonus goes with the last of its money, everything else in proportion."""
+    if fact.kind in (Fact.Kind.PACK, Fact.Kind.TOP_UP):
+        return _kept(Payment.objects.filter(purchases__entry=fact.entry_id) if fact.entry_id else [])
+    if fact.kind == Fact.Kind.REFILL and fact.refill is not None:
+        return of_refill(fact.refill)
+    kept = of_invoice(fact.stripe_id)
+    return Fraction(kept > 0) if fact.kind == Fact.Kind.BONUS else kept
+
+
+def of_invoice(stripe_id: str) -> Fraction:
+    return _kept(Payment.objects.filter(invoice__stripe_id=stripe_id))
+
+
+def of_refill(refill: Refill) -> Fraction:
+    """By what paid its period and the upgrades that had begun by then."""
+    return of_period(refill.period, begun_by=refill)
+
+
+def of_period(billed: PaidSegment, *, begun_by: Refill | None = None) -> Fraction:
+    segments = _segments(billed)
+    if begun_by is not None:
+        segments = segments.filter(starts_at__lte=begun_by.starts_at)
+    return _kept(Payment.objects.filter(invoice__stripe_id__in=segments.values("stripe_invoice_id")))
+
+
+def is_disputed(billed: PaidSegment) -> bool:
+    """Whether a bank has money of this period while it looks into it."""
+    invoices = _segments(billed).values("stripe_invoice_id")
+    return Payment.objects.disputed().filter(invoice__stripe_id__in=invoices).exists()
+
+
+def _segments(billed: PaidSegment) -> QuerySet[PaidSegment]:
+    return PaidSegment.objects.filter(Q(pk=billed.pk) | Q(period=billed))
+
+
+def _kept(payments: Iterable[Payment]) -> Fraction:
+    """Of several payments together, each by its weight; without any, all."""
+    found = list(payments)
+    paid = sum(payment.amount for payment in found)
+    return Fraction(paid - sum(payment.gone for payment in found), paid) if paid else Fraction(1)

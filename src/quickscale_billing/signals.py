@@ -1,0 +1,18 @@
+"""Sent by `send_robust` after commit. Each says once what became true, however often Stripe tells it."""
+
+from django.dispatch import Signal
+
+payment_received = Signal()
+"""With `payment`: money arrived."""
+payment_failed = Signal()
+"""With `invoice`: Stripe could not collect it, once more."""
+payment_refunded = Signal()
+"""With `refund`: money went back, or is on its way."""
+dispute_opened = Signal()
+"""With `dispute`; an inquiry is one, too."""
+dispute_closed = Signal()
+"""With `dispute`; its status tells how it ended."""
+subscription_started = Signal()
+"""With `subscription`: it began to live."""
+subscription_ended = Signal()
+"""With `subscription`: it lives no more."""
