@@ -1,7 +1,7 @@
 """Credits follow the money: what a payment gave is brought down to the share of it that is kept, and up again.
 
 Each giving fact is worth so many credits. Its target is that worth times the kept share, rounded down at the sixth
-place; the difference to what was taken so far is taken, or given back. Nothing is to do twice, whatever is told how often.
+place; the difference to what was taken so far is taken, or given back. Told again, there is no difference left.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from fractions import Fraction
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
@@ -17,7 +16,7 @@ from django.utils import timezone
 
 from quickscale_billing import fulfillment, refilling, shares
 from quickscale_billing.conf import conf
-from quickscale_billing.models import Clawback, Dispute, Fact, FrozenGrant, PaidSegment, Payment
+from quickscale_billing.models import Clawback, Dispute, Fact, FrozenGrant, PaidSegment, Payment, Refill
 from quickscale_credits.models import CreditAccount, LedgerEntry
 
 BY_INVOICE = (Fact.Kind.UPGRADE, Fact.Kind.PERIOD, Fact.Kind.BONUS)
@@ -46,6 +45,7 @@ def set_right(payment: Payment) -> None:
             _thaw(dispute)
     for fact in facts:
         _set_right(fact, reason=_reason(payment))
+    _end_what_is_over(facts)
     for dispute in disputes:
         if dispute.is_open:
             _freeze(dispute, facts)
@@ -59,7 +59,8 @@ def facts_of(payment: Payment) -> QuerySet[Fact]:
         periods = {segment.period_id or segment.pk for segment in billed_by}
         wanted |= Q(kind=Fact.Kind.REFILL, refill__period__in=periods)
         wanted |= Q(kind__in=BY_INVOICE, stripe_id=payment.invoice.stripe_id)
-    return Fact.objects.filter(wanted).select_related("account", "entry", "refill__period").order_by("pk")
+    related = ("account", "entry", "refill__period", "refill__subscription")
+    return Fact.objects.filter(wanted).select_related(*related).order_by("pk")
 
 
 def take_what_came_back(account: CreditAccount) -> None:
@@ -86,6 +87,13 @@ def _set_right(fact: Fact, *, reason: str) -> None:
     row.save()
 
 
+def _end_what_is_over(facts: list[Fact]) -> None:
+    """What came back of a refill ends if a later one has been given meanwhile, as it would have then."""
+    for subscription in {fact.refill.subscription for fact in facts if fact.refill}:
+        if latest := subscription.refills.order_by("starts_at").last():
+            refilling.end_previous(subscription, latest)
+
+
 def _take(row: Clawback, amount: Decimal, *, reason: str) -> None:
     """What is frozen or free first; what was spent becomes debt, or is left alone by setting. What expired is gone."""
     grant = row.fact.entry.grant if row.fact.entry else None
@@ -99,7 +107,7 @@ def _take(row: Clawback, amount: Decimal, *, reason: str) -> None:
 
 
 def _give_back(row: Clawback, amount: Decimal) -> None:
-    """A refund that failed, a dispute that was won after all: what was taken comes back, and then what was not given."""
+    """A refund that failed: what was taken comes back, and then what was not given meanwhile."""
     for entry in _revocations(row):
         part = min(amount, _left_of(entry))
         if part > 0:
@@ -117,6 +125,9 @@ def _give_the_rest(row: Clawback, amount: Decimal) -> None:
         row.taken = row.wanted
         return
     _booked(row, fulfillment.give_again(row.fact, amount, expires_at=expires_at, step=_step(row)))
+    if refill is not None:
+        refill.state = Refill.State.GRANTED
+        refill.save(update_fields=["state"])
 
 
 def _step(row: Clawback) -> str:
@@ -147,17 +158,18 @@ def _revocations(row: Clawback) -> list[LedgerEntry]:
 
 
 def _left_of(revocation: LedgerEntry) -> Decimal:
-    reversed_so_far: Decimal = LedgerEntry.objects.filter(origin=revocation).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-    return -revocation.amount - reversed_so_far
+    undone = LedgerEntry.objects.filter(origin=revocation).aggregate(sum=Sum("amount"))["sum"]
+    left: Decimal = -revocation.amount - (undone or Decimal(0))
+    return left
 
 
 def _freeze(dispute: Dispute, facts: list[Fact]) -> None:
     known = set(dispute.frozen.values_list("fact", flat=True))
     for fact in facts:
-        if fact.entry is None or fact.pk in known or not fulfillment.free(fact.entry.grant):
-            continue
-        hold = fulfillment.freeze(fact.entry.grant, reference=dispute.stripe_id)
-        FrozenGrant.objects.create(dispute=dispute, fact=fact, hold=hold)
+        grant = fact.entry.grant if fact.entry else None
+        if grant is not None and fact.pk not in known and fulfillment.free(grant):
+            hold = fulfillment.freeze(grant, reference=dispute.stripe_id)
+            FrozenGrant.objects.create(dispute=dispute, fact=fact, hold=hold)
 
 
 def _thaw(dispute: Dispute) -> None:

@@ -152,7 +152,8 @@ def _refund_of(payment: Payment, state: RefundState) -> Refund:
     """The row of ours that asked for it, by the token in its metadata; else one for what somebody did at Stripe."""
     if known := payment.refunds.filter(stripe_id=state.id).first():
         return known
-    if asked := payment.refunds.filter(stripe_id=None, token=_uuid(state.token)).first():
+    token = _uuid(state.token)
+    if token is not None and (asked := payment.refunds.filter(stripe_id=None, token=token).first()):
         return asked
     return Refund(
         payment=payment,

@@ -105,7 +105,7 @@ def _give(subscription: PlanSubscription, period: Period, window: Window) -> Non
     key = f"refill:{subscription.stripe_id}:{window.starts_at:%Y-%m-%dT%H:%M:%SZ}"
     note = "Its time was over before it could be given." if is_missed else ""
     give(subscription, made, worth, terms, kind=Fact.Kind.REFILL, key=key, note=note)
-    _end_previous(subscription, made)
+    end_previous(subscription, made)
 
 
 def give(
@@ -194,7 +194,7 @@ def _expiry(refill: Refill, terms: PaidSegment) -> datetime | None:
     return refill.ends_at + min(conf.REFILL_GRACE, refill.full_length)
 
 
-def _end_previous(subscription: PlanSubscription, made: Refill) -> None:
+def end_previous(subscription: PlanSubscription, made: Refill) -> None:
     """In the transaction of the next refill the rest of the one before ends: all of it, or what is above the cap."""
     trial = {"entry__fact__kind": Fact.Kind.TRIAL, "entry__fact__stripe_id": subscription.stripe_id}
     fulfillment.end(CreditGrant.objects.open().filter(**trial), reason="trial_over")

@@ -7,10 +7,15 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.dispatch import Signal
 from django.template import engines
 from django.urls import get_resolver
 
+<<<<<<< HEAD
 from quickscale_billing import checkout, exceptions, payment_methods, subscriptions
+=======
+from quickscale_billing import checkout, exceptions, refunds, signals, subscriptions
+>>>>>>> 7391ab1 (Rows for what Stripe billed and what went back; credits follow the money in refunds and disputes)
 from quickscale_billing.conf import conf
 from tests.parts import ROOT
 from tests.test_reference import CHECK_ID, listed, options_of, page, public, sections, signature
@@ -28,12 +33,16 @@ VERBS = [
     subscriptions.cancel,
     subscriptions.resume,
     subscriptions.subscription_required,
+<<<<<<< HEAD
     payment_methods.list,
     payment_methods.add,
     payment_methods.settle,
     payment_methods.set_default,
     payment_methods.remove,
     payment_methods.portal_url,
+=======
+    refunds.refund,
+>>>>>>> 7391ab1 (Rows for what Stripe billed and what went back; credits follow the money in refunds and disputes)
 ]
 
 
@@ -48,6 +57,10 @@ def test_every_verb_is_listed_with_its_signature(verb):
     )
     written = [re.sub(r"\s+", " ", line) for block in blocks for line in re.split(r"\n(?=\w)", block)]
     assert signature(verb) in written
+
+
+def test_every_signal_is_listed():
+    assert set(re.findall(r"`(\w+_\w+)`(?=,| \|)", section("Signals"))) == public(signals, Signal)
 
 
 def test_every_setting_is_listed_with_its_default(settings):

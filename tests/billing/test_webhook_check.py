@@ -54,7 +54,7 @@ def test_somebody_elses_endpoint_is_none_of_ours(stripe_simulator: Any) -> None:
     ("change", "words"),
     [
         ({"disabled": True}, "is disabled at Stripe"),
-        ({"enabled_events": ["invoice.paid"]}, "is not told of checkout.session.async_payment_failed"),
+        ({"enabled_events": ["invoice.paid"]}, "is not told of charge.dispute.closed"),
         ({"url": "https://shop.example/elsewhere/"}, "by which dj-stripe knows it"),
     ],
 )

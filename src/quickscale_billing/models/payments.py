@@ -113,7 +113,8 @@ class Payment(models.Model):
     @property
     def gone(self) -> int:
         """What went back of it, in minor units: never more than was paid, though a refund was disputed too."""
-        return min(self.amount, self.refunded + self.disputed)
+        gone: int = min(self.amount, self.refunded + self.disputed)
+        return gone
 
     @property
     def kept(self) -> Fraction:
@@ -122,4 +123,4 @@ class Payment(models.Model):
 
     @property
     def refundable(self) -> int:
-        return self.amount - self.gone
+        return int(self.amount) - self.gone

@@ -8,6 +8,7 @@ from typing import Any
 from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
 from quickscale_billing.stripe.readers import (
     InvoiceState,
+    Json,
     PaymentState,
     SessionState,
     SubscriptionState,
@@ -61,6 +62,8 @@ def invoices(subscription_id: str) -> list[InvoiceState]:
 def payment(stripe_id: str) -> PaymentState:
     """With all of its refunds and disputes."""
     of_it: Any = {"payment_intent": stripe_id, "limit": PAGE}
+    refunds: list[Json]
+    disputes: list[Json]
     with asking_stripe():
         client = stripe_client().v1
         found = plain(client.payment_intents.retrieve(stripe_id, {"expand": ["latest_charge"]}))
@@ -82,11 +85,11 @@ def new_payment(stripe_id: str) -> PaymentState:
 def sold_by(payment_intent_id: str) -> tuple[str | None, str | None]:
     """The session or else the invoice that this paid."""
     with asking_stripe():
-        client, one = stripe_client().v1, {"limit": 1}
-        sessions = client.checkout.sessions.list({"payment_intent": payment_intent_id, **one}).data
+        client = stripe_client().v1
+        sessions = client.checkout.sessions.list({"payment_intent": payment_intent_id, "limit": 1}).data
         if sessions:
             return sessions[0].id, None
-        asked: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_intent_id}, **one}
+        asked: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_intent_id}, "limit": 1}
         paid = [plain(each) for each in client.invoice_payments.list(asked).data]
         return None, (str(paid[0]["invoice"]) if paid else None)
 

@@ -15,7 +15,7 @@ from quickscale_billing.testing.checkout import Payer
 from quickscale_billing.testing.clock import Clock
 from quickscale_billing.testing.errors import StripeError
 from quickscale_billing.testing.pages.site import Site
-from quickscale_billing.testing.resources import webhook_endpoints
+from quickscale_billing.testing.resources import refunds, webhook_endpoints
 from quickscale_billing.testing.resources.accounts import open_account
 from quickscale_billing.testing.routes import ROUTES
 from quickscale_billing.testing.sandbox import API_VERSION, Sandbox
@@ -184,6 +184,13 @@ class StripeSimulator:
         """An inquiry becomes a dispute."""
         with self.acting():
             return disputing.escalate(self.sandbox, self.find(dispute))
+
+    def fail_refund(self, refund: Any, *, reason: str = "expired_or_canceled_card") -> Object:
+        """The bank could not pass the refund on: the money comes back."""
+        with self.acting():
+            found = self.find(refund)
+            refunds.fail(self.sandbox, found, reason=reason)
+            return found
 
     def find(self, thing: Any) -> Object:
         """The object as the simulator keeps it."""

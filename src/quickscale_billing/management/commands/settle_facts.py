@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from quickscale_billing import inbox
+from quickscale_billing import inbox, refunds
 from quickscale_billing.models import InboxItem, PlanSubscription
 from quickscale_billing.stripe import webhooks
 from quickscale_credits.management.ledger_command import LedgerCommand
@@ -22,6 +22,7 @@ class Command(LedgerCommand):
         if options["all"]:
             InboxItem.objects.pending().update(due_at=timezone.now())
         outcomes = list(self.counted(inbox.sweep_each(), "objects"))
+        refunds.finish()
         inbox.forget_old()
         webhooks.forget_old()
         self.stdout.write(f"{sum(outcomes)} settled.")

@@ -77,6 +77,21 @@ def settle(sandbox: Sandbox, charge: Object, amount: int) -> None:
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
 
 
+def fail(sandbox: Sandbox, refund: Object, *, reason: str) -> None:
+    """The bank could not pass it on: the money is ours again. https://docs.stripe.com/refunds#failed-refunds
+
+    That the charge counts it no longer is our reading.
+    """
+    charge = sandbox.by_id[refund["charge"]]
+    with sandbox.changing(refund, "refund.failed"):
+        refund.update(status="failed", failure_reason=reason)
+        returned = book(sandbox, refund, refund["amount"], kind="refund_failure")
+        refund["failure_balance_transaction"] = returned["id"]
+    with sandbox.changing(charge, "charge.updated"):
+        charge["amount_refunded"] -= refund["amount"]
+        charge["refunded"] = False
+
+
 @accepts()
 def retrieve(sandbox: Sandbox, params: Params, identifier: str) -> Object:
     return sandbox.get("refund", identifier)

@@ -1,0 +1,121 @@
+"""A bank that looks into a payment: its credits wait, come back, or are taken."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from quickscale_billing import checkout, facts, refunds
+from quickscale_billing.exceptions import StripeRefused
+from quickscale_billing.models import Dispute, Payment, Refund
+from quickscale_credits import ledger
+from quickscale_credits.exceptions import InsufficientCredits
+from tests.billing.time import Calendar
+from tests.billing.webhooks import connect
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+
+@pytest.fixture
+def buyer(clock: Any, shop: Any, db: None) -> Any:
+    connect(shop)
+    return get_user_model().objects.create_user("ada", email="ada@example.com")
+
+
+def buy(shop: Any, buyer: Any, item: str, **options: Any) -> Payment:
+    session = checkout.start(buyer, item, **options)
+    shop.pay(session)
+    facts.settle_session(str(session.stripe_id))
+    return Payment.objects.latest("pk")
+
+
+def balance(owner: Any) -> tuple[int, int]:
+    now = ledger.balance(owner)
+    return int(now.total), int(now.available)
+
+
+def test_story_21_a_dispute_that_is_won_leaves_all_as_it_was(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    ledger.spend(buyer, 50, reason="work")
+    dispute = shop.dispute(payment.stripe_charge_id)
+    assert balance(buyer) == (1000, 0)
+    with pytest.raises(InsufficientCredits):
+        ledger.spend(buyer, 1, reason="work")
+    shop.close_dispute(dispute, "won")
+    assert balance(buyer) == (1000, 1000)
+    assert Dispute.objects.get().closed_at is not None
+
+
+def test_story_21_a_dispute_that_is_lost_takes_all_and_the_rest_is_debt(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    ledger.spend(buyer, 50, reason="work")
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id), "lost")
+    assert balance(buyer) == (-50, -50)
+    payment.refresh_from_db()
+    assert (payment.disputed, payment.kept) == (4900, 0)
+
+
+def test_an_inquiry_freezes_nothing_and_may_become_a_dispute(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    dispute = shop.dispute(payment.stripe_charge_id, inquiry=True)
+    assert balance(buyer) == (1050, 1050)
+    shop.escalate(dispute)
+    assert balance(buyer) == (1050, 0)
+
+
+def test_an_inquiry_that_is_closed_changes_nothing(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id, inquiry=True), "lost")
+    assert balance(buyer) == (1050, 1050)
+    assert Dispute.objects.get().status == "warning_closed"
+
+
+def test_other_credits_of_the_owner_stay_free(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    buy(shop, buyer, "small")
+    shop.dispute(payment.stripe_charge_id)
+    assert balance(buyer) == (1150, 100)
+
+
+def test_a_refund_and_a_lost_dispute_together_take_no_more_than_was_given(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    refunds.refund(payment, amount=2450, reason="half", actor=buyer)
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id), "lost")
+    assert balance(buyer) == (0, 0)
+
+
+def test_a_partial_dispute_that_is_lost_takes_its_part(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id, amount=2450), "lost")
+    assert balance(buyer) == (525, 525)
+
+
+def test_what_is_disputed_cannot_be_paid_back_too(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    shop.dispute(payment.stripe_charge_id)
+    with pytest.raises(StripeRefused):
+        refunds.refund(payment, reason="all", actor=buyer)
+    assert Refund.objects.get().status == Refund.Status.FAILED
+
+
+def test_refills_wait_while_their_money_is_disputed(clock, shop, buyer):
+    payment, calendar = buy(shop, buyer, "basic", interval="year"), Calendar(clock, shop)
+    dispute = shop.dispute(payment.stripe_charge_id)
+    calendar.shift(timedelta(days=31))
+    calendar.sweep()
+    assert balance(buyer) == (500, 0)
+    shop.close_dispute(dispute, "won")
+    calendar.sweep()
+    assert balance(buyer) == (500, 500)
+    assert ledger.balance(buyer).available == 500
+
+
+def test_events_in_any_number_change_nothing_more(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    shop.webhooks.hold()
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id), "lost")
+    shop.webhooks.duplicate()
+    shop.webhooks.shuffle(3)
+    shop.webhooks.deliver()
+    assert balance(buyer) == (0, 0)

@@ -1,0 +1,251 @@
+"""Money that goes back takes its credits along: in proportion, once, whoever paid it back."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.utils import timezone
+
+from quickscale_billing import checkout, facts, refunds
+from quickscale_billing.exceptions import RefundTooLarge, StripeUnavailable
+from quickscale_billing.models import Clawback, Invoice, Payment, Purchase, Refill, Refund
+from quickscale_billing.stripe import refunding
+from quickscale_billing.stripe.client import stripe_client
+from quickscale_credits import ledger
+from tests.billing.time import Calendar
+from tests.billing.webhooks import connect
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+DAY, MONTH = timedelta(days=1), timedelta(days=31, hours=2)
+
+
+@pytest.fixture
+def buyer(clock: Any, shop: Any, db: None) -> Any:
+    connect(shop)
+    return get_user_model().objects.create_user("ada", email="ada@example.com")
+
+
+@pytest.fixture
+def calendar(clock: Any, shop: Any) -> Calendar:
+    return Calendar(clock, shop)
+
+
+def buy(shop: Any, buyer: Any, item: str, **options: Any) -> None:
+    session = checkout.start(buyer, item, **options)
+    shop.pay(session)
+    facts.settle_session(str(session.stripe_id))
+
+
+@pytest.fixture
+def pack(shop: Any, buyer: Any) -> Purchase:
+    """1,000 credits and 50 more, for 49.00."""
+    buy(shop, buyer, "large")
+    return Purchase.objects.get()
+
+
+@pytest.fixture
+def staff(db: None) -> Any:
+    return get_user_model().objects.create_user("boss")
+
+
+def total(owner: Any) -> Decimal:
+    return ledger.balance(owner).total
+
+
+def at_stripe(shop: Any, payment: Payment, amount: int | None = None) -> Any:
+    """As in Stripe's dashboard."""
+    asked = {"payment_intent": payment.stripe_payment_intent_id} | ({"amount": amount} if amount else {})
+    made = stripe_client().v1.refunds.create(asked)
+    shop.webhooks.deliver()
+    return made
+
+
+def test_story_16_refunds_take_credits_in_proportion_by_the_difference(shop, buyer, pack, staff):
+    refunds.refund(pack, amount=1470, reason="too many", actor=staff)
+    assert total(buyer) == 1050 - 315
+    at_stripe(shop, pack.payment, 2450 - 1470)
+    assert total(buyer) == 525
+    shop.webhooks.duplicate()
+    shop.webhooks.deliver()
+    facts.settle_payment(pack.stripe_payment_intent_id)
+    assert total(buyer) == 525
+
+
+def test_a_payment_row_tells_what_arrived_and_what_went_back(shop, buyer, pack, staff):
+    payment = pack.payment
+    assert (payment.amount, payment.refunded, payment.kept) == (4900, 0, 1)
+    assert payment.stripe_charge_id.startswith("ch_")
+    refund = refunds.refund(pack, amount=1470, reason="too many", actor=staff)
+    payment.refresh_from_db()
+    assert (payment.refunded, payment.refundable) == (1470, 3430)
+    assert (refund.status, refund.reason, refund.actor) == ("succeeded", "too many", str(staff.pk))
+    assert refund.stripe_id.startswith("re_")
+
+
+def test_a_full_refund_takes_exactly_all(buyer, pack, staff):
+    refunds.refund(pack, amount=1, reason="a cent", actor=staff)
+    assert total(buyer) == Decimal("1049.785714")
+    refunds.refund(pack, reason="all", actor=staff)
+    assert total(buyer) == 0
+
+
+def test_what_was_spent_becomes_debt(buyer, pack, staff):
+    ledger.spend(buyer, 900, reason="work")
+    refunds.refund(pack, reason="all", actor=staff)
+    assert total(buyer) == -900
+
+
+def test_without_debt_what_was_spent_is_left_alone(buyer, pack, staff, settings):
+    settings.QUICKSCALE_BILLING = {"REFUND_DEBT": False}
+    ledger.spend(buyer, 900, reason="work")
+    refunds.refund(pack, reason="all", actor=staff)
+    assert total(buyer) == 0
+    assert Clawback.objects.outstanding().count() == 1
+
+
+def test_without_debt_what_is_held_is_taken_when_it_comes_back(
+    buyer, pack, staff, settings, django_capture_on_commit_callbacks
+):
+    settings.QUICKSCALE_BILLING = {"REFUND_DEBT": False}
+    hold = ledger.hold(buyer, 1000, reason="work")
+    refunds.refund(pack, reason="all", actor=staff)
+    assert total(buyer) == 1000
+    with django_capture_on_commit_callbacks(execute=True):
+        ledger.capture(hold, 300)
+    assert total(buyer) == 0
+    assert Clawback.objects.get().taken == 750
+
+
+def test_more_than_is_left_is_refused_and_nothing_is_sent(shop, buyer, pack, staff):
+    refunds.refund(pack, amount=4000, reason="most", actor=staff)
+    with pytest.raises(RefundTooLarge):
+        refunds.refund(pack, amount=1000, reason="more", actor=staff)
+    assert [refund.amount for refund in Refund.objects.all()] == [4000]
+
+
+@pytest.mark.parametrize("amount", [0, -1, True, 1.5, "1"])
+def test_an_amount_is_whole_minor_units(pack, staff, amount):
+    with pytest.raises(ValueError, match="minor units"):
+        refunds.refund(pack, amount=amount, reason="odd", actor=staff)
+
+
+def test_a_refund_needs_a_reason(pack, staff):
+    with pytest.raises(ValueError, match="reason"):
+        refunds.refund(pack, reason=" ", actor=staff)
+
+
+def test_a_refund_that_comes_before_its_grant_leaves_only_the_rest(shop, buyer):
+    shop.webhooks.hold()
+    session = checkout.start(buyer, "large")
+    shop.pay(session)
+    payment_id = stripe_client().v1.checkout.sessions.list().data[0].payment_intent
+    stripe_client().v1.refunds.create({"payment_intent": payment_id, "amount": 2450})
+    facts.settle_payment(payment_id)
+    assert total(buyer) == 525
+    shop.webhooks.deliver()
+    assert total(buyer) == 525
+
+
+def test_a_refund_of_what_is_not_ours_gives_and_takes_nothing(shop, buyer):
+    client = stripe_client()
+    method = client.v1.payment_methods.create({"type": "card", "card": {"token": "tok_visa"}})
+    asked = {"amount": 500, "currency": "usd", "confirm": True, "payment_method_types": ["card"]}
+    intent = client.v1.payment_intents.create(asked | {"payment_method": method.id})
+    facts.settle_payment(intent.id)
+    assert not Payment.objects.exists()
+
+
+def test_an_outage_after_the_request_pays_back_once(shop, buyer, pack, staff, outage):
+    with outage(after=0), pytest.raises(StripeUnavailable):
+        refunds.refund(pack, amount=4900, reason="all", actor=staff)
+    assert Refund.objects.get().status == Refund.Status.REQUESTED
+    Refund.objects.update(created_at=timezone.now() - timedelta(minutes=10))
+    call_command("settle_facts", verbosity=0)
+    assert Refund.objects.get().status == Refund.Status.SUCCEEDED
+    assert total(buyer) == 0
+
+
+@pytest.mark.parametrize("hours", [1, 30])
+def test_a_process_that_died_after_stripes_answer_pays_back_once(shop, buyer, pack, staff, calendar, hours):
+    row = refunds._request(pack.payment, 1470, reason="too many", actor=staff)
+    refunding.create(pack.payment.stripe_payment_intent_id, 1470, row.token)
+    calendar.shift(timedelta(hours=hours))
+    call_command("settle_facts", verbosity=0)
+    assert len(stripe_client().v1.refunds.list().data) == 1
+    row.refresh_from_db()
+    assert row.status == Refund.Status.SUCCEEDED
+    assert total(buyer) == 735
+
+
+def test_a_row_that_never_reached_stripe_is_finished_after_days(shop, buyer, pack, staff, calendar):
+    refunds._request(pack.payment, 1470, reason="too many", actor=staff)
+    calendar.shift(3 * DAY)
+    call_command("settle_facts", verbosity=0)
+    assert [refund.amount for refund in stripe_client().v1.refunds.list().data] == [1470]
+    assert total(buyer) == 735
+
+
+def test_a_refund_that_fails_gives_back_what_it_took(shop, buyer, pack):
+    refund = at_stripe(shop, pack.payment, 2450)
+    assert total(buyer) == 525
+    shop.fail_refund(refund.id)
+    assert total(buyer) == 1050
+    assert Refund.objects.get().status == "failed"
+    assert pack.payment.__class__.objects.get().refunded == 0
+
+
+def test_a_refund_of_the_first_period_takes_the_bonus_only_when_it_is_whole(shop, buyer, staff):
+    buy(shop, buyer, "pro")
+    assert total(buyer) == 11_000
+    invoice = Invoice.objects.get()
+    refunds.refund(invoice, amount=2450, reason="half", actor=staff)
+    assert total(buyer) == 6_000
+    refunds.refund(invoice, reason="the rest", actor=staff)
+    assert total(buyer) == 0
+
+
+def test_the_refills_of_a_year_are_worth_what_was_kept(shop, buyer, staff, calendar):
+    buy(shop, buyer, "basic", interval="year")
+    refunds.refund(Invoice.objects.get(), amount=4500, reason="half", actor=staff)
+    assert total(buyer) == 250
+    calendar.shift(MONTH)
+    calendar.sweep()
+    assert Refill.objects.order_by("starts_at").last().facts.get(kind="refill").entry.amount == 250
+
+
+def test_story_22_a_yearly_plan_wholly_refunded_in_month_three_refills_no_more(shop, buyer, staff, calendar):
+    buy(shop, buyer, "basic", interval="year")
+    for _ in range(2):
+        calendar.shift(MONTH)
+        calendar.sweep()
+    assert total(buyer) == 500
+    refunds.refund(Invoice.objects.get(), reason="gone", actor=staff)
+    assert total(buyer) == 0
+    for _ in range(2):
+        calendar.shift(MONTH)
+        calendar.sweep()
+    assert total(buyer) == 0
+    assert Refill.objects.filter(state="refunded").count() == 2
+
+
+def test_a_period_whose_refund_failed_gets_the_refill_that_it_missed(shop, buyer, calendar):
+    buy(shop, buyer, "basic", interval="year")
+    refund = at_stripe(shop, Payment.objects.get())
+    calendar.shift(MONTH)
+    calendar.sweep()
+    assert total(buyer) == 0
+    shop.fail_refund(refund.id)
+    assert ledger.balance(buyer).available == 500
+
+
+def test_invoices_that_could_not_be_collected_are_rows_too(shop, buyer, calendar):
+    buy(shop, buyer, "basic")
+    shop.decline_next(Payment.objects.get().invoice.subscription.stripe_customer_id)
+    calendar.shift(MONTH)
+    facts.settle_subscription(buyer.credit_account.subscriptions.get().stripe_id)
+    late = Invoice.objects.order_by("created_at").last()
+    assert (late.status, late.amount_paid, late.attempts, late.payments.count()) == ("open", 0, 1, 0)
