@@ -11,11 +11,7 @@ from django.dispatch import Signal
 from django.template import engines
 from django.urls import get_resolver
 
-<<<<<<< HEAD
-from quickscale_billing import checkout, exceptions, payment_methods, subscriptions
-=======
-from quickscale_billing import checkout, exceptions, refunds, signals, subscriptions
->>>>>>> 7391ab1 (Rows for what Stripe billed and what went back; credits follow the money in refunds and disputes)
+from quickscale_billing import checkout, exceptions, payment_methods, refunds, signals, subscriptions
 from quickscale_billing.conf import conf
 from tests.parts import ROOT
 from tests.test_reference import CHECK_ID, listed, options_of, page, public, sections, signature
@@ -33,16 +29,13 @@ VERBS = [
     subscriptions.cancel,
     subscriptions.resume,
     subscriptions.subscription_required,
-<<<<<<< HEAD
     payment_methods.list,
     payment_methods.add,
     payment_methods.settle,
     payment_methods.set_default,
     payment_methods.remove,
     payment_methods.portal_url,
-=======
     refunds.refund,
->>>>>>> 7391ab1 (Rows for what Stripe billed and what went back; credits follow the money in refunds and disputes)
 ]
 
 
