@@ -1,12 +1,27 @@
 """The settings of this app, read live and typed."""
 
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from quickscale_credits.amounts import from_micro, to_micro, to_positive_micro
 from quickscale_credits.conf import SettingsDict
+from quickscale_credits.exceptions import InvalidAmount
 from quickscale_services.rates import Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditValue:
+    """Of one credit, in major units."""
+
+    amount: Decimal
+    currency: str
 
 
 class ServicesSettings(SettingsDict):
@@ -27,6 +42,19 @@ class ServicesSettings(SettingsDict):
     def HEARTBEAT(self) -> timedelta:  # noqa: N802
         """How long a stream may be silent before a comment is sent."""
         return self.timedelta("HEARTBEAT", timedelta(seconds=15))
+
+    @property
+    def CREDIT_VALUE(self) -> CreditValue | None:  # noqa: N802
+        """What a credit is worth, to compare what runs cost with what their provider took; None for unknown."""
+        value = self.get("CREDIT_VALUE", None)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or set(value) != {"amount", "currency"} or not _is_value(**value):
+            raise ImproperlyConfigured(
+                f'{self.setting}["CREDIT_VALUE"] must be {{"amount": above zero, "currency": three letters in lower '
+                f"case}}, not {value!r}."
+            )
+        return CreditValue(amount=from_micro(to_micro(value["amount"])), currency=value["currency"])
 
     @property
     def MAX_CONCURRENT_RUNS(self) -> int | None:  # noqa: N802
@@ -70,3 +98,11 @@ class ServicesSettings(SettingsDict):
 
 
 conf = ServicesSettings()
+
+
+def _is_value(*, amount: Any, currency: Any) -> bool:
+    if not (isinstance(currency, str) and re.fullmatch("[a-z]{3}", currency)):
+        return False
+    with suppress(TypeError, InvalidAmount):
+        return to_positive_micro(amount) > 0
+    return False

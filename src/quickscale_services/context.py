@@ -121,6 +121,16 @@ class Context:
         self.recorded = recorded
         self.run.units = {name: as_json(number) for name, number in recorded.items()}
 
+    def record_provider_cost(self, amount: int | Decimal | str) -> None:
+        """What this run has cost whoever offers the service, in the currency of `CREDIT_VALUE`: for the margin.
+
+        In major units, with six places at most: `"0.0031"`. The last call counts, whether the run succeeds or not.
+        """
+        cost = from_micro(to_micro(amount))
+        if cost < 0:
+            raise InvalidAmount(f"A provider cost is 0 or more, not {cost}.")
+        self.run.provider_cost = cost
+
 
 def _used(unit: str, number: int | Decimal | str) -> tuple[str, Decimal]:
     return checked_text("unit", unit), quantity(number, f"What was used of {unit}")

@@ -156,6 +156,8 @@ def _settle(run: ServiceRun, signal: Signal, changes: dict[str, Any], write: Cal
     now = timezone.now()
     duration = max(now - run.started_at, timedelta(0)) if run.started_at else None
     changes = changes | {"units": run.units, "finished_at": now, "duration": duration}
+    if run.provider_cost is not None:
+        changes["provider_cost"] = run.provider_cost
     if not write(run, changes):
         raise AlreadySettled
     if run.in_background:

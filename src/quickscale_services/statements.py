@@ -50,7 +50,7 @@ def _ending(names: tuple[str, ...], empty: frozenset[str]) -> Statement:
 
 def _plain(columns: dict[str, Any]) -> dict[str, Any]:
     """As the ledger's statements take them: credits in micro-credits, choices as text, rows as their ids."""
-    fitted = columns | ({"cost": to_micro(columns["cost"])} if "cost" in columns else {})
+    fitted = columns | {name: to_micro(columns[name]) for name in ("cost", "provider_cost") if name in columns}
     return {name: _plain_value(value) for name, value in fitted.items()}
 
 

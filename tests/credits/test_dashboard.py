@@ -131,7 +131,7 @@ def test_a_chart_can_be_downloaded_as_it_is_shown(client, analyst, user):
 def test_all_panels_come_at_once_where_there_are_no_scripts(client, analyst, user):
     fund(user, 10)
     page = client.get("/admin/analytics/?all").content.decode()
-    assert page.count("<figure") > len(analytics.registry)
+    assert all(f'id="{key}"' in page for key in analytics.registry)
     assert "hx-get" not in page
     assert page.count("<details open>") == page.count("<figure")
 
@@ -185,9 +185,9 @@ def test_each_panel_makes_as_many_queries_for_a_week_as_for_a_year(
     if is_rolled_up:
         run("rollup_usage")
     for key in analytics.registry:
-        with django_assert_max_num_queries(25) as week:
+        with django_assert_max_num_queries(20) as week:
             client.get(f"/admin/analytics/{key}/?period=7d")
-        with django_assert_max_num_queries(25) as year:
+        with django_assert_max_num_queries(20) as year:
             client.get(f"/admin/analytics/{key}/?period=12m")
         assert len(week) == len(year)
 

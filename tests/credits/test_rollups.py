@@ -120,8 +120,8 @@ def test_an_entry_of_two_grants_counts_for_both_types(user, clock):
 def test_a_second_run_counts_only_what_came_since(user, clock):
     fund(user, 10)
     clock.shift(LATER)
-    assert run("rollup_usage") == "1 entries added up.\n"
-    assert run("rollup_usage") == "0 entries added up.\n"
+    assert run("rollup_usage") == "1 entries added up.\n0 runs added up.\n"
+    assert run("rollup_usage") == "0 entries added up.\n0 runs added up.\n"
     ledger.spend(user, 4, reason="page")
     clock.shift(LATER)
     run("rollup_usage")
@@ -156,7 +156,7 @@ def test_reports_look_back_a_day_for_entries_that_are_not_counted(db, clock):
     clock.shift(timedelta(hours=1))
     ledger.spend(ada, 1, reason="page")
     run("rollup_usage")
-    assert RollupWatermark.objects.get().entry_id == LedgerEntry.objects.earliest("pk").pk
+    assert RollupWatermark.objects.get(name="usage").entry_id == LedgerEntry.objects.earliest("pk").pk
 
 
 def test_an_entry_booked_ahead_of_time_holds_nothing_up(db, clock):
@@ -167,7 +167,7 @@ def test_an_entry_booked_ahead_of_time_holds_nothing_up(db, clock):
     clock.shift(timedelta(days=2))
     run("rollup_usage")
     assert rolled_up() == added_up()
-    assert RollupWatermark.objects.get().entry_id == LedgerEntry.objects.latest("pk").pk
+    assert RollupWatermark.objects.get(name="usage").entry_id == LedgerEntry.objects.latest("pk").pk
 
 
 def test_what_a_long_sweep_books_is_as_young_as_it_is(db, clock, monkeypatch):

@@ -1,5 +1,6 @@
 """Figures for those who run the site: `@analytics.register` a panel in an app's `analytics.py`."""
 
+from quickscale_credits.analytics.memory import remembered
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Granularity, Period
 from quickscale_credits.analytics.registry import AlreadyRegistered, UnknownPanel, register, registry
@@ -19,4 +20,5 @@ __all__ = [
     "percent",
     "register",
     "registry",
+    "remembered",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from quickscale_credits.analytics.memory import one_answer
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Period
 from quickscale_credits.analytics.shapes import Figure, Series, Table
@@ -21,6 +22,11 @@ class Answer:
 
 def ask(panel: Panel, period: Period) -> Answer:
     """All that a panel says of a period, each figure with what it was in the period before."""
+    with one_answer():
+        return _ask(panel, period)
+
+
+def _ask(panel: Panel, period: Period) -> Answer:
     figures = list(panel.figures(period))
     if any(figure.is_compared for figure in figures):
         figures = _compared(figures, panel.figures(period.previous))

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from quickscale_credits.amounts import from_micro
 from quickscale_credits.analytics import rolling, rollups
+from quickscale_credits.analytics.memory import remembered
 from quickscale_credits.analytics.merging import summed
 from quickscale_credits.analytics.periods import Granularity, Period
 from quickscale_credits.models import AccountRollup, CreditAccount, LedgerEntry, UsageRollup
@@ -34,6 +35,7 @@ class Flow:
     amount: Decimal
 
 
+@remembered
 def flows(period: Period) -> list[Flow]:
     watermark = rolling.usable_watermark(rollups.name)
     counted = UsageRollup.objects.using(rolling.database()).filter(day__gte=period.start, day__lte=period.end)
@@ -47,6 +49,7 @@ def flows(period: Period) -> list[Flow]:
     ]
 
 
+@remembered
 def outstanding_before(period: Period) -> Decimal:
     """All balances added up, debts subtracted, when the period begins."""
     watermark = rolling.usable_watermark(rollups.name)

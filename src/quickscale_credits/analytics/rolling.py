@@ -7,6 +7,7 @@ from typing import Protocol
 
 from django.db import OperationalError, ProgrammingError, router
 
+from quickscale_credits.analytics.memory import remembered
 from quickscale_credits.conf import conf
 from quickscale_credits.models import RollupWatermark
 
@@ -80,6 +81,7 @@ def reset_watermark(name: str) -> None:
     watermarks.filter(name=name).update(time_zone=conf.REPORTING_TIME_ZONE, entry_id=0, closed_until=None)
 
 
+@remembered
 def usable_watermark(name: str) -> RollupWatermark | None:
     """None where nothing is counted in the time zone of the reports, so that all must be read live."""
     return RollupWatermark.objects.using(database()).filter(name=name, time_zone=conf.REPORTING_TIME_ZONE).first()

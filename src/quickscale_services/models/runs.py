@@ -53,6 +53,9 @@ class ServiceRun(models.Model):
     actor = models.CharField(_("actor"), max_length=255, default="", blank=True)
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.RUNNING)
     cost = CreditField(_("cost"), default=Decimal(0), help_text=_("What was charged."))
+    provider_cost = CreditField(
+        _("provider cost"), null=True, blank=True, help_text=_("In the currency of CREDIT_VALUE, as the service said.")
+    )
     units = models.JSONField(_("units"), default=dict, blank=True)
     price = models.JSONField(_("price"), null=True, blank=True, help_text=_("As it was when the credits were held."))
     error_code = models.CharField(_("error code"), max_length=64, default="", blank=True)
@@ -98,6 +101,7 @@ class ServiceRun(models.Model):
             models.Index(fields=["account", "-created_at"], name="services_run_history"),
             models.Index(fields=["service", "-created_at"], name="services_run_by_service"),
             models.Index(fields=["status", "deadline"], name="services_run_lost"),
+            models.Index(fields=["created_at"], name="services_run_by_time"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["account", "idempotency_key"], name="services_run_idempotency_key"),
