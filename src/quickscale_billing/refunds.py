@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import F, Sum
@@ -34,13 +35,22 @@ def refund(
     whether Stripe has done it: then `settle_facts` finishes it, and nothing is to be asked for again. Not to be called
     inside a transaction.
     """
-    refuse_open_transaction("refunds.refund")
+    return refund_once(purchase_or_invoice, amount=amount, reason=reason, actor=actor, token=uuid4())
+
+
+def refund_once(
+    purchase_or_invoice: Purchase | Invoice | Payment, *, amount: int | None, reason: str, actor: Any, token: UUID
+) -> Refund:
+    """`refund`, for a form that may be sent twice: the same token is the same refund."""
+    refuse_open_transaction("A refund")
     if not reason.strip():
         raise ValueError("A refund needs a reason.")
     if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int) or amount <= 0):
         raise ValueError(f"amount must be minor units above 0, such as 1470 for 14.70, not {amount!r}.")
+    if asked := Refund.objects.filter(token=token).first():
+        return asked
     payment = _payment_of(purchase_or_invoice, amount)
-    return _send(_request(payment, amount, reason=reason, actor=actor))
+    return _send(_request(payment, amount, reason=reason, actor=actor, token=token))
 
 
 def finish() -> int:
@@ -69,7 +79,7 @@ def _payment_of(thing: Purchase | Invoice | Payment, amount: int | None) -> Paym
     return left[0]
 
 
-def _request(payment: Payment, amount: int | None, *, reason: str, actor: Any) -> Refund:
+def _request(payment: Payment, amount: int | None, *, reason: str, actor: Any, token: UUID) -> Refund:
     with transaction.atomic():
         Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded"))  # locks it, on SQLite too
         payment = Payment.objects.get(pk=payment.pk)
@@ -78,6 +88,7 @@ def _request(payment: Payment, amount: int | None, *, reason: str, actor: Any) -
         if payment.stripe_payment_intent_id is None or left <= 0 or (amount or 0) > left:
             raise RefundTooLarge(f"{payment}: {left} minor units are left to pay back, not {amount or 'any'}.")
         return Refund.objects.create(
+            token=token,
             payment=payment,
             amount=amount or left,
             currency=payment.currency,
@@ -88,10 +99,11 @@ def _request(payment: Payment, amount: int | None, *, reason: str, actor: Any) -
 
 def _send(row: Refund) -> Refund:
     payment_id = str(row.payment.stripe_payment_intent_id)
+    token = cast(UUID, row.token)  # what was asked for here has one
     is_old = row.created_at < timezone.now() - KEYS_ARE_KNOWN
-    if not (is_old and refunding.is_known(payment_id, row.token)):
+    if not (is_old and refunding.is_known(payment_id, token)):
         try:
-            refunding.create(payment_id, row.amount, row.token)
+            refunding.create(payment_id, row.amount, token)
         except StripeRefused as error:
             Refund.objects.requested().filter(pk=row.pk).update(status=Refund.Status.FAILED, problem=str(error))
             raise

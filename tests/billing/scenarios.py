@@ -8,8 +8,20 @@ from typing import Any
 
 from quickscale_billing import checkout, facts, subscriptions
 from quickscale_billing.exceptions import PaymentActionRequired
-from quickscale_billing.models import Fact, PaidSegment, PlanSubscription, Purchase, Refill
+from quickscale_billing.models import (
+    Clawback,
+    Dispute,
+    Fact,
+    Invoice,
+    PaidSegment,
+    Payment,
+    PlanSubscription,
+    Purchase,
+    Refill,
+    Refund,
+)
 from quickscale_billing.stripe import webhooks
+from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits.models import LedgerEntry
 from tests.billing.time import Calendar
 from tests.billing.transactions import rolled_back
@@ -44,9 +56,24 @@ SCENARIOS: dict[str, list[tuple[str, *tuple[Any, ...]]]] = {
     "the end": [("buy", "pro"), ("cancel",), ("wait", MONTH + 2 * HOUR)],
     "cancel now": [("buy", "pro"), ("cancel", {"at_period_end": False})],
     "a renewal that declines": [("buy", "basic"), ("decline",), ("wait", MONTH + 2 * HOUR)],
+    "a pack paid back in part": [("buy", "large"), ("pay_back", 1470)],
+    "a pack paid back twice": [("buy", "large"), ("pay_back", 1470), ("pay_back", 980)],
+    "a pack paid back in vain": [("buy", "large"), ("pay_back", 1470), ("fail_refund",)],
+    "a disputed pack": [("buy", "large"), ("dispute",)],
+    "a dispute that is won": [("buy", "large"), ("dispute",), ("close_dispute", "won")],
+    "a dispute that is lost": [("buy", "large"), ("pay_back", 1470), ("dispute",), ("close_dispute", "lost")],
+    "an inquiry": [("buy", "large"), ("dispute", {"inquiry": True}), ("close_dispute", "lost")],
+    "a first period paid back": [("buy", "pro"), ("pay_back", 4900)],
+    "a year paid back in part": [("buy", "basic", {"interval": "year"}), ("pay_back", 4500), ("wait", MONTH)],
+    "a year that is disputed": [("buy", "basic", {"interval": "year"}), ("dispute",), ("wait", MONTH)],
     "a renewal that recovers": [("buy", "basic"), ("decline",), ("wait", MONTH + 2 * HOUR), ("wait", 9 * DAY)],
 }
 ROWS: dict[type, list[str]] = {
+    Payment: ["stripe_payment_intent_id", "amount", "refunded", "disputed"],
+    Invoice: ["stripe_id", "status", "total", "amount_paid", "attempts"],
+    Refund: ["stripe_id", "amount", "status"],
+    Dispute: ["stripe_id", "amount", "status", "closed_at"],
+    Clawback: ["fact__key", "wanted", "taken"],
     Fact: ["key", "kind", "note", "stripe_id", "entry__amount", "refill__starts_at"],
     Purchase: ["stripe_line_id", "quantity", "amount", "credits", "entry__amount"],
     PaidSegment: ["stripe_line_id", "plan", "starts_at", "ends_at", "closed_at", "is_credited_back", "next_refill_at"],
@@ -91,13 +118,28 @@ class Play:
     def resume(self) -> None:
         subscriptions.resume(self.buyer)
 
+    def pay_back(self, amount: int) -> None:
+        intent = self.calendar.simulator.sandbox.all("payment_intent")[0]["id"]
+        stripe_client().v1.refunds.create({"payment_intent": intent, "amount": amount})
+
+    def fail_refund(self) -> None:
+        self.calendar.simulator.fail_refund(self.calendar.simulator.sandbox.all("refund")[0])
+
+    def dispute(self, **options: Any) -> None:
+        self.calendar.simulator.dispute(self.calendar.simulator.sandbox.all("charge")[0], **options)
+
+    def close_dispute(self, status: str) -> None:
+        self.calendar.simulator.close_dispute(self.calendar.simulator.sandbox.all("dispute")[0], status)
+
     def decline(self) -> None:
         self.calendar.simulator.decline_next(PlanSubscription.objects.get().stripe_customer_id)
 
 
 def root_of(event: StripeEvent) -> str:
-    """What was sold: the subscription that the event is about, else the session."""
+    """What was sold: the subscription that the event is about, else the session; or whose money went back."""
     told = event["data"]["object"]
+    if told["object"] in {"charge", "refund", "dispute"}:
+        return str(told["payment_intent"])
     details = (told.get("parent") or {}).get("subscription_details") or {}
     subscription = told.get("subscription") or told.get("released_subscription") or details.get("subscription")
     return subscription or told["id"]

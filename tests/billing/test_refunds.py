@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -171,7 +172,7 @@ def test_an_outage_after_the_request_pays_back_once(shop, buyer, pack, staff, ou
 
 @pytest.mark.parametrize("hours", [1, 30])
 def test_a_process_that_died_after_stripes_answer_pays_back_once(shop, buyer, pack, staff, calendar, hours):
-    row = refunds._request(pack.payment, 1470, reason="too many", actor=staff)
+    row = refunds._request(pack.payment, 1470, reason="too many", actor=staff, token=uuid4())
     refunding.create(pack.payment.stripe_payment_intent_id, 1470, row.token)
     calendar.shift(timedelta(hours=hours))
     call_command("settle_facts", verbosity=0)
@@ -182,7 +183,7 @@ def test_a_process_that_died_after_stripes_answer_pays_back_once(shop, buyer, pa
 
 
 def test_a_row_that_never_reached_stripe_is_finished_after_days(shop, buyer, pack, staff, calendar):
-    refunds._request(pack.payment, 1470, reason="too many", actor=staff)
+    refunds._request(pack.payment, 1470, reason="too many", actor=staff, token=uuid4())
     calendar.shift(3 * DAY)
     call_command("settle_facts", verbosity=0)
     assert [refund.amount for refund in stripe_client().v1.refunds.list().data] == [1470]

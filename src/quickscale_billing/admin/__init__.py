@@ -1,6 +1,18 @@
 """What staff sees and does."""
 
 from quickscale_billing.admin.catalog import PackAdmin, PlanAdmin
+from quickscale_billing.admin.money import DisputeAdmin, InvoiceAdmin, PaymentAdmin, RefundAdmin
 from quickscale_billing.admin.settling import FactAdmin, InboxAdmin, PurchaseAdmin, SubscriptionAdmin
 
-__all__ = ["FactAdmin", "InboxAdmin", "PackAdmin", "PlanAdmin", "PurchaseAdmin", "SubscriptionAdmin"]
+__all__ = [
+    "DisputeAdmin",
+    "FactAdmin",
+    "InboxAdmin",
+    "InvoiceAdmin",
+    "PackAdmin",
+    "PaymentAdmin",
+    "PlanAdmin",
+    "PurchaseAdmin",
+    "RefundAdmin",
+    "SubscriptionAdmin",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from decimal import Decimal
 from typing import Self
 
@@ -39,8 +38,9 @@ class Refund(models.Model):
         FAILED = "failed", _("Failed")
         CANCELED = "canceled", _("Canceled")
 
-    # Told to Stripe as metadata and in the idempotency key, so that one row is never paid out twice.
-    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # Told to Stripe as metadata and in the idempotency key, so that one row is never paid out twice; None for a refund
+    # that somebody else made there.
+    token = models.UUIDField(null=True, unique=True, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("payment"))
     stripe_id = StripeIdField(_("refund at Stripe"), null=True, unique=True)
     amount = MinorUnitsField(_("amount"))

@@ -1,0 +1,129 @@
+"""Invoices, payments and what went back of them, to look at; and the form that pays back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quickscale_billing.admin.refunding import PERMISSION, RefundForm
+from quickscale_billing.admin.settling import AccountRowsAdmin
+from quickscale_billing.exceptions import BillingError
+from quickscale_billing.models import Dispute, Invoice, Payment, Refund
+from quickscale_billing.money import formatted
+from quickscale_credits.admin.base import ReadOnly
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    from django.contrib.admin import TabularInline
+
+
+class RefundInline(ReadOnly, TabularInline):
+    model = Refund
+    fields = ("created_at", "amount", "status", "reason", "actor", "problem", "stripe_id")
+    extra = 0
+
+
+class DisputeInline(ReadOnly, TabularInline):
+    model = Dispute
+    fields = ("opened_at", "amount", "status", "reason", "evidence_due_at", "closed_at", "stripe_id")
+    extra = 0
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(AccountRowsAdmin):
+    list_display = ("__str__", "account", "status", "total", "amount_paid", "currency", "created_at")
+    list_filter = ("status", "currency")
+    list_select_related = ("account__owner",)
+    date_hierarchy = "created_at"
+    stripe_ids = ("stripe_id", "number")
+
+
+@admin.register(Payment)
+class PaymentAdmin(AccountRowsAdmin):
+    list_display = ("__str__", "account", "money", "money_back", "paid_at")
+    list_filter = ("currency",)
+    list_select_related = ("account__owner",)
+    stripe_ids = ("stripe_payment_intent_id", "stripe_charge_id", "stripe_session_id", "invoice__stripe_id")
+    inlines = (RefundInline, DisputeInline)
+    change_form_template = "admin/quickscale_billing/payment.html"
+
+    @admin.display(description=gettext_lazy("paid"), ordering="amount")
+    def money(self, payment: Payment) -> str:
+        return formatted(payment.amount, payment.currency)
+
+    @admin.display(description=gettext_lazy("went back"))
+    def money_back(self, payment: Payment) -> str:
+        return formatted(payment.gone, payment.currency) if payment.gone else ""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = transaction.non_atomic_requests(self.admin_site.admin_view(self.refund))  # Stripe is asked
+        return [path("<int:pk>/refund/", view, name="quickscale_billing_payment_refund"), *super().get_urls()]
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        payment = self.get_object(request, object_id)
+        extra = {}
+        if payment is not None and payment.refundable > 0 and request.user.has_perm(PERMISSION):
+            extra["refund_url"] = reverse("admin:quickscale_billing_payment_refund", args=[payment.pk])
+        return super().change_view(request, object_id, *args, **kwargs | {"extra_context": extra})
+
+    def refund(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The form; without the permission a 403, whatever else somebody may do here."""
+        if not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        payment = Payment.objects.select_related("account", "invoice__subscription").filter(pk=pk).first()
+        if payment is None:
+            raise Http404
+        form = RefundForm(request.POST or None, payment=payment)
+        if request.method == "POST" and form.is_valid() and self._paid_back(request, payment, form):
+            return redirect("admin:quickscale_billing_payment_change", payment.pk)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Pay back"),
+            "form": form,
+            "payment": payment,
+            "left": formatted(payment.refundable, payment.currency),
+            "opts": self.opts,
+        }
+        return render(request, "admin/quickscale_billing/refund.html", context)
+
+    def _paid_back(self, request: HttpRequest, payment: Payment, form: RefundForm) -> bool:
+        try:
+            made = form.pay_back(request.user)
+        except BillingError as error:
+            form.add_error(None, str(error))
+            return False
+        shown = formatted(made.amount, made.currency)
+        self.log_change(request, payment, f"{_('Paid back')} {shown}: {made.reason}")
+        messages.success(
+            request,
+            _("%(amount)s is paid back (%(status)s).")
+            % {
+                "amount": shown,
+                "status": made.get_status_display(),
+            },
+        )
+        return True
+
+
+@admin.register(Refund)
+class RefundAdmin(AccountRowsAdmin):
+    list_display = ("__str__", "payment", "amount", "currency", "status", "reason", "actor", "created_at")
+    list_filter = ("status", "currency")
+    list_select_related = ("payment",)
+    stripe_ids = ("stripe_id", "payment__stripe_payment_intent_id")
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [f"={name}" for name in self.stripe_ids]
+
+
+@admin.register(Dispute)
+class DisputeAdmin(RefundAdmin):
+    list_display = ("__str__", "payment", "amount", "currency", "status", "reason", "evidence_due_at", "opened_at")
