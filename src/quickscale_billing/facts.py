@@ -232,8 +232,19 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
     if began < subscription.retrieved_at:
         return
     was_live = subscription.is_live and subscription.current_period_start is not None
+    for column, value in columns_of(state).items():
+        setattr(subscription, column, value)
+    subscription.retrieved_at = began
+    subscription.save()
+    if subscription.is_live != was_live:
+        signal = signals.subscription_started if subscription.is_live else signals.subscription_ended
+        announce(signal, PlanSubscription, subscription=subscription)
+
+
+def columns_of(state: SubscriptionState) -> dict[str, object]:
+    """What our row says where it is as Stripe has it."""
     prices = {price.stripe_price_id: price for price in _prices(state)}
-    for column, value in {
+    return {
         "status": state.status,
         "stripe_item_id": state.item_id,
         "stripe_price_id": state.price_id,
@@ -250,13 +261,7 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
         "billing_anchor": state.billing_anchor,
         "trial_end": state.trial_end,
         "ended_at": state.ended_at,
-        "retrieved_at": began,
-    }.items():
-        setattr(subscription, column, value)
-    subscription.save()
-    if subscription.is_live != was_live:
-        signal = signals.subscription_started if subscription.is_live else signals.subscription_ended
-        announce(signal, PlanSubscription, subscription=subscription)
+    }
 
 
 def _prices(state: SubscriptionState) -> QuerySet[PlanPrice]:

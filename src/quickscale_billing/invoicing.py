@@ -34,7 +34,7 @@ def settle(subscription: PlanSubscription, invoice: InvoiceState, *, trial_end: 
     Raises `Unsettled` when it has a price that is of no plan, or changes time that is not paid for yet.
     """
     lines = [line for line in invoice.lines if line.subscription_id in (None, subscription.stripe_id)]
-    paying = [line for line in lines if _pays_a_period(line, trial_end)]
+    paying = [line for line in lines if pays_a_period(line, trial_end)]
     changes = _changes(lines)
     prices = _prices([*paying, *(line for change in changes.values() for line in change.charged)])
     begins = {line.starts_at for line in paying}
@@ -47,7 +47,8 @@ def settle(subscription: PlanSubscription, invoice: InvoiceState, *, trial_end: 
         _settle_period(subscription, invoice, line, prices[line.price_id], credited_back=bool(change.credited))
 
 
-def _pays_a_period(line: InvoiceLine, trial_end: datetime | None) -> bool:
+def pays_a_period(line: InvoiceLine, trial_end: datetime | None) -> bool:
+    """Whether it is booked as a segment once its invoice is paid."""
     is_trial = trial_end is not None and line.ends_at <= trial_end
     return line.is_item and not line.is_proration and line.amount > 0 and not is_trial
 

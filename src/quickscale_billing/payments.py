@@ -79,8 +79,9 @@ def note(payment: Payment, state: PaymentState, began: datetime) -> bool:
     return True
 
 
-def _note_invoice(subscription: PlanSubscription, state: InvoiceState, row: Invoice | None) -> Invoice:
-    columns = {
+def columns_of(state: InvoiceState) -> dict[str, object]:
+    """What our row says where it is as Stripe has it."""
+    return {
         "number": state.number,
         "status": state.status,
         "reason": state.reason,
@@ -97,6 +98,10 @@ def _note_invoice(subscription: PlanSubscription, state: InvoiceState, row: Invo
         "due_at": state.due_at,
         "paid_at": state.paid_at,
     }
+
+
+def _note_invoice(subscription: PlanSubscription, state: InvoiceState, row: Invoice | None) -> Invoice:
+    columns = columns_of(state)
     had = row.attempts if row else 0
     if row is None:
         row = Invoice(account=subscription.account, subscription=subscription, stripe_id=state.id, **columns)

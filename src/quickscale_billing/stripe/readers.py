@@ -176,9 +176,9 @@ def read_session(found: Json, lines: list[Json]) -> SessionState:
         payment_status=found["payment_status"],
         currency=found.get("currency") or "",
         reference=found.get("client_reference_id") or "",
-        customer_id=_id(found.get("customer")),
-        subscription_id=_id(found.get("subscription")),
-        payment_intent_id=_id(found.get("payment_intent")),
+        customer_id=read_id(found.get("customer")),
+        subscription_id=read_id(found.get("subscription")),
+        payment_intent_id=read_id(found.get("payment_intent")),
         lines=tuple(map(_session_line, lines)),
     )
 
@@ -192,10 +192,10 @@ def read_subscription(found: Json) -> SubscriptionState:
         id=found["id"],
         livemode=found["livemode"],
         status=found["status"],
-        customer_id=str(_id(found["customer"])),
-        created=_required_time(found["created"]),
+        customer_id=str(read_id(found["customer"])),
+        created=read_time(found["created"]),
         item_id=item.get("id"),
-        price_id=_id(item.get("price")),
+        price_id=read_id(item.get("price")),
         period_start=_time(item.get("current_period_start")),
         period_end=_time(item.get("current_period_end")),
         billing_anchor=_time(found.get("billing_cycle_anchor")),
@@ -204,7 +204,7 @@ def read_subscription(found: Json) -> SubscriptionState:
         trial_start=_time(found.get("trial_start")),
         trial_end=_time(found.get("trial_end")),
         ended_at=_time(found.get("ended_at")),
-        schedule_id=_id(found.get("schedule")),
+        schedule_id=read_id(found.get("schedule")),
         next_price_id=_next_price(found.get("schedule")),
         pending_price_id=_first_price(pending.get("subscription_items")),
         pending_until=_time(pending.get("expires_at")),
@@ -218,10 +218,10 @@ def read_invoice(found: Json, lines: list[Json]) -> InvoiceState:
         livemode=found["livemode"],
         status=found.get("status") or "",
         currency=found["currency"],
-        created=_required_time(found["created"]),
+        created=read_time(found["created"]),
         subscription_id=subscription_of(found),
         lines=tuple(map(_invoice_line, lines)),
-        customer_id=_id(found.get("customer")),
+        customer_id=read_id(found.get("customer")),
         number=found.get("number") or "",
         reason=found.get("billing_reason") or "",
         subtotal=found.get("subtotal") or 0,
@@ -244,11 +244,11 @@ def read_payment(found: Json, refunds: list[Json], disputes: list[Json]) -> Paym
     return PaymentState(
         id=found["id"],
         livemode=found["livemode"],
-        customer_id=_id(found.get("customer")),
+        customer_id=read_id(found.get("customer")),
         amount=found.get("amount_received") or 0,
         currency=found["currency"],
         charge_id=charge.get("id"),
-        paid_at=_required_time(charge.get("created") or found["created"]),
+        paid_at=read_time(charge.get("created") or found["created"]),
         refunds=tuple(map(_refund, refunds)),
         disputes=tuple(map(_dispute, disputes)),
     )
@@ -263,7 +263,7 @@ def _refund(found: Json) -> RefundState:
         reason=found.get("reason") or "",
         token=(found.get("metadata") or {}).get(REFUND_TOKEN, ""),
         problem=found.get("failure_reason") or "",
-        created=_required_time(found["created"]),
+        created=read_time(found["created"]),
     )
 
 
@@ -274,7 +274,7 @@ def _dispute(found: Json) -> DisputeState:
         currency=found["currency"],
         status=found["status"],
         reason=found.get("reason") or "",
-        created=_required_time(found["created"]),
+        created=read_time(found["created"]),
         evidence_due_at=_time((found.get("evidence_details") or {}).get("due_by")),
     )
 
@@ -282,19 +282,19 @@ def _dispute(found: Json) -> DisputeState:
 def _paying(payments: Any) -> Iterator[str]:
     """Of an invoice's payments, those by a payment intent; the last attempt alone may have succeeded."""
     for each in (payments or {}).get("data", []):
-        if each["status"] == "paid" and (intent := _id(each["payment"].get("payment_intent"))):
+        if each["status"] == "paid" and (intent := read_id(each["payment"].get("payment_intent"))):
             yield intent
 
 
 def subscription_of(invoice: Json) -> str | None:
     """https://docs.stripe.com/changelog/basil/2025-03-31/adds-new-parent-field-to-invoicing-objects"""
-    return _id(_details(invoice.get("parent")).get("subscription"))
+    return read_id(_details(invoice.get("parent")).get("subscription"))
 
 
 def _session_line(found: Json) -> SessionLine:
     return SessionLine(
         id=found["id"],
-        price_id=_id(found.get("price")) or "",
+        price_id=read_id(found.get("price")) or "",
         quantity=found.get("quantity") or 1,
         subtotal=found["amount_subtotal"],
         total=found["amount_total"],
@@ -311,13 +311,13 @@ def _invoice_line(found: Json) -> InvoiceLine:
     return InvoiceLine(
         id=found["id"],
         price_id=_price_of(found),
-        subscription_id=_id(details.get("subscription")) or _id(found.get("subscription")),
+        subscription_id=read_id(details.get("subscription")) or read_id(found.get("subscription")),
         is_item=(parent or {}).get("type") == "subscription_item_details",
         is_proration=bool(details.get("proration")),
         amount=found["amount"],
         net=found["amount"] - sum(each["amount"] for each in discounts),
-        starts_at=_required_time(period["start"]),
-        ends_at=_required_time(period["end"]),
+        starts_at=read_time(period["start"]),
+        ends_at=read_time(period["end"]),
     )
 
 
@@ -328,7 +328,7 @@ def _details(parent: Json | None) -> Json:
 
 def _price_of(line: Json) -> str | None:
     pricing: Json = line.get("pricing") or {}
-    return _id((pricing.get("price_details") or {}).get("price"))
+    return read_id((pricing.get("price_details") or {}).get("price"))
 
 
 def _next_price(schedule: Any) -> str | None:
@@ -341,7 +341,7 @@ def _next_price(schedule: Any) -> str | None:
 
 
 def _first_price(items: list[Json] | None) -> str | None:
-    return _id(items[0]["price"]) if items else None
+    return read_id(items[0]["price"]) if items else None
 
 
 def _open_invoice_url(invoice: Any) -> str:
@@ -350,7 +350,7 @@ def _open_invoice_url(invoice: Any) -> str:
     return str(invoice.get("hosted_invoice_url") or "")
 
 
-def _id(found: Any) -> str | None:
+def read_id(found: Any) -> str | None:
     """Of what is either an id or the object itself, as Stripe's expandable members are."""
     if isinstance(found, Mapping):
         found = found["id"]
@@ -358,8 +358,8 @@ def _id(found: Any) -> str | None:
 
 
 def _time(seconds: int | None) -> datetime | None:
-    return None if seconds is None else _required_time(seconds)
+    return None if seconds is None else read_time(seconds)
 
 
-def _required_time(seconds: int) -> datetime:
+def read_time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,247 @@
+"""Stripe compared with our rows and the ledger, and made equal by what webhooks call, too.
+
+Stripe is asked what it has, by the time that it was made: its log of events forgets, and what was lost is not in ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from quickscale_billing import facts, invoicing, payments, refilling
+from quickscale_billing.exceptions import BillingError
+from quickscale_billing.models import (
+    CheckoutSession,
+    Customer,
+    Dispute,
+    Fact,
+    Invoice,
+    PaidSegment,
+    PlanPrice,
+    PlanSubscription,
+    Refill,
+    Refund,
+)
+from quickscale_billing.stripe import listing
+from quickscale_billing.stripe.readers import InvoiceState, SessionState, SubscriptionState
+
+# What fell due a moment ago is given by the next sweep.
+LATE: Final = timedelta(hours=1)
+
+
+class Kind(models.TextChoices):
+    """In the order in which they are mended: what was sold first, then what went back of it."""
+
+    SESSION = "session", _("Checkout session")
+    SUBSCRIPTION = "subscription", _("Subscription")
+    INVOICE = "invoice", _("Invoice")
+    REFUND = "refund", _("Refund")
+    DISPUTE = "dispute", _("Dispute")
+    REFILL = "refill", _("Refill")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """One thing at Stripe that is not here, or not so. `settled_by` is the id that is settled to mend it."""
+
+    kind: Kind
+    stripe_id: str
+    problem: str
+    created: datetime
+    settled_by: str
+
+    @property
+    def age(self) -> timedelta:
+        return timezone.now() - self.created
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repaired:
+    """`failed` are those that could not be settled, with why; `skipped` the refills whose time was over meanwhile."""
+
+    settled: list[Drift]
+    failed: list[tuple[Drift, str]]
+    skipped: list[Refill]
+
+
+def drift(since: datetime) -> list[Drift]:
+    """What is at Stripe and not here, of all that was made since. Asks Stripe, so not in a transaction; writes nothing."""
+    found = [
+        *_sessions(since),
+        *_subscriptions(),
+        *_invoices(since),
+        *_refunds(since),
+        *_disputes(since),
+        *_refills(),
+    ]
+    return sorted(found, key=lambda each: (list(Kind).index(each.kind), each.created))
+
+
+def repair(found: list[Drift]) -> Repaired:
+    """Settle each, as an event about it would; what cannot be settled does not keep the others from it."""
+    before = _last_refill()
+    failed: list[tuple[Drift, str]] = []
+    problems: dict[tuple[Callable[[str], object], str], str] = {}
+    for each in found:
+        settling = (SETTLE[each.kind], each.settled_by)
+        if settling not in problems:
+            problems[settling] = _problem_in(*settling)
+        if problems[settling]:
+            failed.append((each, problems[settling]))
+    refilling.sweep()
+    skipped = Refill.objects.filter(pk__gt=before, state=Refill.State.SKIPPED)
+    unsettled = {id(each) for each, _problem in failed}
+    return Repaired(
+        settled=[each for each in found if id(each) not in unsettled],
+        failed=failed,
+        skipped=list(skipped.select_related("subscription").order_by("starts_at")),
+    )
+
+
+def _problem_in(settle: Callable[[str], object], stripe_id: str) -> str:
+    try:
+        settle(stripe_id)
+    except BillingError as error:
+        return str(error)
+    return ""
+
+
+def _last_refill() -> int:
+    return Refill.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _sessions(since: datetime) -> Iterator[Drift]:
+    for state, created in listing.sessions(since):
+        if problem := _problem_of_session(state):
+            yield Drift(kind=Kind.SESSION, stripe_id=state.id, problem=problem, created=created, settled_by=state.id)
+
+
+def _problem_of_session(state: SessionState) -> str:
+    row = CheckoutSession.objects.filter(stripe_id=state.id).first()
+    if row is None and not _is_known(state.customer_id):
+        return ""  # another application's, on the same account of Stripe
+    if state.mode == "payment" and state.is_paid and not Fact.objects.filter(stripe_id=state.id).exists():
+        return str(_("It was paid, and nothing was given for it."))
+    if row is not None and state.status != row.status:
+        return _differs("status", row.status, state.status)
+    return ""
+
+
+def _subscriptions() -> Iterator[Drift]:
+    rows = {row.stripe_id: row for row in PlanSubscription.objects.all()}
+    for state in listing.subscriptions():
+        if problem := _problem_of_subscription(state, rows.get(state.id)):
+            yield Drift(
+                kind=Kind.SUBSCRIPTION,
+                stripe_id=state.id,
+                problem=problem,
+                created=state.created,
+                settled_by=state.id,
+            )
+
+
+def _problem_of_subscription(state: SubscriptionState, row: PlanSubscription | None) -> str:
+    if row is not None:
+        return "; ".join(
+            _differs(name, getattr(row, name), value)
+            for name, value in facts.columns_of(state).items()
+            if getattr(row, name) != value
+        )
+    if _is_known(state.customer_id) or PlanPrice.objects.filter(stripe_price_id=state.price_id).exists():
+        return str(_("It is not known here."))
+    return ""
+
+
+def _invoices(since: datetime) -> Iterator[Drift]:
+    states = [state for state in listing.invoices(since) if state.subscription_id is not None]
+    rows = Invoice.objects.in_bulk([state.id for state in states], field_name="stripe_id")
+    known = PlanSubscription.objects.in_bulk([str(each.subscription_id) for each in states], field_name="stripe_id")
+    for state in states:
+        subscription = known.get(str(state.subscription_id))
+        if subscription is None:
+            continue  # told with its subscription
+        if problem := _problem_of_invoice(state, rows.get(state.id), subscription):
+            yield Drift(
+                kind=Kind.INVOICE,
+                stripe_id=state.id,
+                problem=problem,
+                created=state.created,
+                settled_by=subscription.stripe_id,
+            )
+
+
+def _problem_of_invoice(state: InvoiceState, row: Invoice | None, subscription: PlanSubscription) -> str:
+    if row is None:
+        return str(_("It is not known here."))
+    if state.is_paid and (unpaid := _unbooked_periods(state, subscription)):
+        return str(_("It was paid, and nothing is booked for %(lines)s.")) % {"lines": ", ".join(unpaid)}
+    told = payments.columns_of(state)
+    return "; ".join(
+        _differs(name, getattr(row, name), value) for name, value in told.items() if getattr(row, name) != value
+    )
+
+
+def _unbooked_periods(state: InvoiceState, subscription: PlanSubscription) -> list[str]:
+    paying = [line.id for line in state.lines if invoicing.pays_a_period(line, subscription.trial_end)]
+    booked = PaidSegment.objects.filter(stripe_line_id__in=paying).values_list("stripe_line_id", flat=True)
+    return sorted(set(paying) - set(booked))
+
+
+def _refunds(since: datetime) -> Iterator[Drift]:
+    yield from _gone_back(Kind.REFUND, listing.refunds(since), Refund)
+
+
+def _disputes(since: datetime) -> Iterator[Drift]:
+    yield from _gone_back(Kind.DISPUTE, listing.disputes(since), Dispute)
+
+
+def _gone_back(kind: Kind, found: list[listing.Listed], model: Any) -> Iterator[Drift]:
+    rows = model.objects.in_bulk([each.id for each in found], field_name="stripe_id")
+    for each in found:
+        row = rows.get(each.id)
+        if each.payment_id is None or (row is None and not _is_known(each.customer_id)):
+            continue
+        problem = str(_("It is not known here.")) if row is None else ""
+        if row is not None and row.status != each.status:
+            problem = _differs("status", row.status, each.status)
+        if problem:
+            yield Drift(kind=kind, stripe_id=each.id, problem=problem, created=each.created, settled_by=each.payment_id)
+
+
+def _refills() -> Iterator[Drift]:
+    """Of what is paid for. Nobody has to be asked about them: the sweep has not run."""
+    for row in refilling.due_subscriptions():
+        due = row.segments.aggregate(due=models.Min("next_refill_at"))["due"]
+        if due <= timezone.now() - LATE:
+            yield Drift(
+                kind=Kind.REFILL,
+                stripe_id=row.stripe_id,
+                problem=str(_("It is due, and not given.")),
+                created=due,
+                settled_by=row.stripe_id,
+            )
+
+
+def _is_known(customer_id: str | None) -> bool:
+    return customer_id is not None and Customer.objects.filter(stripe_id=customer_id).exists()
+
+
+def _differs(name: str, ours: object, stripes: object) -> str:
+    values = {"name": name, "ours": ours, "stripes": stripes}
+    return str(_("%(name)s is %(ours)s here and %(stripes)s at Stripe")) % values
+
+
+SETTLE: Final[dict[Kind, Callable[[str], object]]] = {
+    Kind.SESSION: facts.settle_session,
+    Kind.SUBSCRIPTION: facts.settle_subscription,
+    Kind.INVOICE: facts.settle_subscription,
+    Kind.REFUND: facts.settle_payment,
+    Kind.DISPUTE: facts.settle_payment,
+    Kind.REFILL: facts.settle_subscription,
+}

@@ -1,0 +1,165 @@
+"""`reconcile_billing`: what was lost is found by what Stripe has, and mended by what its events would have called."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from quickscale_billing import checkout, reconciliation, refunds, subscriptions
+from quickscale_billing.models import CheckoutSession, Fact, Payment, PlanSubscription, Purchase, Refill, Refund
+from quickscale_billing.stripe.client import stripe_client
+from quickscale_credits.models import LedgerEntry
+from quickscale_credits.testing import assert_balance
+from tests.billing.time import Calendar
+from tests.billing.webhooks import connect
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ada(shop: Any) -> Any:
+    connect(shop)
+    shop.webhooks.drop()  # from now on, nothing is heard
+    return get_user_model().objects.create_user("ada", email="ada@example.com")
+
+
+def reconcile(*options: str) -> tuple[int, str]:
+    """The exit code, and what was printed."""
+    printed = StringIO()
+    try:
+        call_command("reconcile_billing", *options, stdout=printed, stderr=printed)
+    except CommandError as error:
+        return error.returncode, f"{printed.getvalue()}{error}"
+    return 0, printed.getvalue()
+
+
+def test_where_nothing_was_lost_nothing_is_found(shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "large"))
+    shop.pay(checkout.start(ada, "pro"))
+    assert reconcile() == (0, "Stripe, our rows and the ledger agree.\n")
+    assert Fact.objects.exists()
+
+
+def test_a_lost_purchase_is_found_and_given_once(shop: Any, ada: Any) -> None:
+    session = checkout.start(ada, "large")
+    shop.pay(session)
+    code, printed = reconcile()
+    assert (code, session.stripe_id in printed, "nothing was given for it" in printed) == (1, True, True)
+    assert not LedgerEntry.objects.exists()
+    code, printed = reconcile("--repair")
+    assert (code, f"settled      {session.stripe_id}" in printed) == (0, True)
+    assert reconcile("--repair") == (0, "Stripe, our rows and the ledger agree.\n")
+    assert_balance(ada, 1_050)
+
+
+def test_20_all_webhooks_of_a_month_lost(clock: Any, shop: Any, ada: Any) -> None:
+    calendar = Calendar(clock, shop)
+    shop.pay(checkout.start(ada, "pro"))
+    shop.pay(checkout.start(ada, "small"))
+    calendar.shift(31 * DAY + timedelta(hours=2))
+    code, printed = reconcile("--since", "8w", "--repair")
+    assert code == 0, printed
+    subscription = PlanSubscription.objects.get()
+    assert (subscription.status, subscription.invoices.filter(status="paid").count()) == ("active", 2)
+    assert f"the refill of {subscription.stripe_id} of 2026-01-15" in printed
+    assert [refill.state for refill in Refill.objects.order_by("starts_at")] == ["skipped", "granted"]
+    assert Purchase.objects.count() == 1
+    # 10,000 of the second month, the bonus, and the pack; the first month's would have expired by now.
+    assert_balance(ada, 10_000 + 1_000 + Purchase.objects.get().entry.amount)
+    assert reconcile("--since", "8w")[0] == 0
+
+
+def test_what_was_canceled_refunded_or_disputed_at_stripe_is_found(shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "large"))
+    shop.pay(checkout.start(ada, "small"))
+    shop.pay(checkout.start(ada, "pro"))
+    shop.webhooks.drop()
+    refunded, disputed = Payment.objects.filter(invoice=None).order_by("pk")
+    stripe_client().v1.refunds.create({"payment_intent": refunded.stripe_payment_intent_id})
+    shop.dispute(disputed.stripe_charge_id or charge_of(disputed))
+    stripe_client().v1.subscriptions.cancel(PlanSubscription.objects.get().stripe_id)
+    kinds = [each.kind.value for each in reconciliation.drift(timezone.now() - DAY)]
+    assert kinds == ["subscription", "refund", "dispute"]
+    assert reconcile("--repair")[0] == 0
+    assert Refund.objects.get().status == "succeeded"
+    assert PlanSubscription.objects.get().status == "canceled"
+
+
+def charge_of(payment: Payment) -> Any:
+    return stripe_client().v1.payment_intents.retrieve(str(payment.stripe_payment_intent_id)).latest_charge
+
+
+def test_a_refund_of_ours_that_was_never_told_of_is_found_by_its_status(shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "large"))
+    made = refunds.refund(Purchase.objects.get(), amount=100, reason="kindness", actor=None)
+    Refund.objects.filter(pk=made.pk).update(status="pending")
+    code, printed = reconcile()
+    assert (code, "status is pending here and succeeded at Stripe" in printed) == (1, True)
+    assert reconcile("--repair")[0] == 0
+
+
+def test_a_session_that_ran_out_and_a_refill_that_nobody_gave_are_found(clock: Any, shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "basic", interval="year"))
+    shop.webhooks.drop()
+    checkout.start(ada, "large")
+    Calendar(clock, shop).shift(32 * DAY)
+    kinds = [each.kind.value for each in reconciliation.drift(timezone.now() - 40 * DAY)]
+    assert kinds == ["session", "refill"]
+    assert reconcile("--since", "40d", "--repair")[0] == 0
+    assert set(CheckoutSession.objects.values_list("status", flat=True)) == {"complete", "expired"}
+
+
+def test_what_cannot_be_mended_is_left_and_said_and_keeps_nothing_else(shop: Any, ada: Any) -> None:
+    first, second = (checkout.start(ada, item) for item in ("large", "small"))
+    for session in (first, second):
+        shop.pay(session)
+    PlanSubscription.objects.all().delete()
+    shop.sandbox.get("checkout.session", first.stripe_id)["livemode"] = True
+    code, printed = reconcile("--repair")
+    assert (code, f"not settled  {first.stripe_id}" in printed, "live mode" in printed) == (1, True, True)
+    assert f"settled      {second.stripe_id}" in printed
+    assert "1 things differ from Stripe." in printed
+
+
+def test_what_another_application_sells_on_the_same_account_is_not_ours(shop: Any, ada: Any) -> None:
+    stripe = stripe_client().v1
+    stranger = stripe.customers.create({"email": "else@example.com"})
+    product = stripe.products.create({"name": "Tea"})
+    price = stripe.prices.create({"product": product.id, "unit_amount": 300, "currency": "usd"})
+    session = stripe.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "customer": stranger.id,
+            "line_items": [{"price": price.id, "quantity": 1}],
+            "success_url": "https://else.example/",
+        }
+    )
+    shop.pay(session.id)
+    assert reconcile()[0] == 0
+
+
+def test_stripe_away_is_an_error_and_not_agreement(shop: Any, ada: Any, outage: Any) -> None:
+    with outage():
+        code, printed = reconcile()
+    assert (code, "Stripe could not answer" in printed) == (1, True)
+
+
+@pytest.mark.parametrize("since", ["", "30", "d", "1y", "1.5d", "99999d"])
+def test_a_time_that_cannot_be_read_is_refused(db: None, since: str) -> None:
+    assert "must read like 12h, 30d or 8w" in reconcile("--since", since)[1]
+
+
+def test_a_plan_changed_by_us_while_its_events_are_lost_is_no_drift(shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "pro"))
+    shop.webhooks.drop()
+    subscriptions.change_plan(ada, "basic")
+    assert reconcile()[0] == 0
