@@ -71,7 +71,7 @@ class Repaired:
 
 
 def drift(since: datetime) -> list[Drift]:
-    """What is at Stripe and not here, of all that was made since. Asks Stripe, so not in a transaction; writes nothing."""
+    """What is at Stripe and not here, of all that was made since. Not to be called in a transaction; writes nothing."""
     found = [
         *_sessions(since),
         *_subscriptions(),
