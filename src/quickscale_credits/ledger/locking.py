@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from django.db import (
     DatabaseError,
     IntegrityError,
-    OperationalError,
     connections,
     models,
     router,
@@ -38,8 +37,8 @@ Owner = models.Model
 
 RETRIES = 3
 IMMEDIATE = ("IMMEDIATE", "EXCLUSIVE")
-# PostgreSQL: serialization failure, deadlock. MySQL and MariaDB: deadlock.
-_CONTENTION = {"40001", "40P01", 1213}
+# PostgreSQL: serialization failure, deadlock, a statement that is kept no longer. MySQL and MariaDB: deadlock.
+_CONTENTION = {"40001", "40P01", "26000", 1213}
 # Whether a transaction that `transact` began is open, so that a verb called within it is not the outermost.
 _in_ours: ContextVar[bool] = ContextVar("quickscale_credits_in_ours", default=False)
 
@@ -217,4 +216,4 @@ def _found(book: Book | None) -> Book:
 def _is_contention(error: DatabaseError) -> bool:
     cause = error.__cause__
     code = getattr(cause, "sqlstate", None) or next(iter(getattr(cause, "args", ())), None)
-    return isinstance(error, OperationalError) and code in _CONTENTION
+    return code in _CONTENTION

@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Self
 
+from quickscale_credits.ledger.preparing import keeping_cursor
+
 _PLACE = re.compile(r"(?<!%)%s")
 
 
@@ -17,12 +19,13 @@ class Session:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.using: str = connection.alias
-        self._moments: dict[datetime, Any] = {}
+        self._moment: tuple[datetime | None, Any] = (None, None)
 
     def __enter__(self) -> Self:
-        self.cursor: Any = self.connection.cursor()
+        self.cursor: Any = keeping_cursor(self.connection)
+        self.driver: Any = self.cursor.cursor
         if self.connection.vendor == "sqlite":
-            self.cursor.cursor.convert_query = _with_question_marks
+            self.driver.convert_query = _with_question_marks
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -32,15 +35,20 @@ class Session:
         """A host may cache a `Balance`, which came from one."""
         return {"using": self.using}
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What the last statement found."""
+        with self.connection.wrap_database_errors:
+            return list(self.driver.fetchall())
+
     def fit(self, value: Any, field: Any) -> Any:
         """The value as the driver takes it. A verb writes the same moment into all its rows: it is fitted once."""
+        if isinstance(value, datetime):
+            if value is not self._moment[0]:
+                self._moment = value, self.connection.ops.adapt_datetimefield_value(value)
+            return self._moment[1]
         if isinstance(value, dict):
             return json.dumps(value) if value else "{}"
-        if not isinstance(value, datetime):
-            return field.get_db_prep_value(value, self.connection)
-        if value not in self._moments:
-            self._moments[value] = self.connection.ops.adapt_datetimefield_value(value)
-        return self._moments[value]
+        return field.get_db_prep_value(value, self.connection)
 
 
 @lru_cache
