@@ -6,20 +6,20 @@ is sent when somebody ends what an account may still cause; what a receiver rais
 
 from django.dispatch import Signal
 
-credits_granted = Signal()
-credits_spent = Signal()
-credits_reversed = Signal()
-credits_revoked = Signal()
-credits_expired = Signal()
-credits_adjusted = Signal()
-credits_transferred = Signal()
+credits_granted = Signal(use_caching=True)
+credits_spent = Signal(use_caching=True)
+credits_reversed = Signal(use_caching=True)
+credits_revoked = Signal(use_caching=True)
+credits_expired = Signal(use_caching=True)
+credits_adjusted = Signal(use_caching=True)
+credits_transferred = Signal(use_caching=True)
 
-hold_placed = Signal()
-hold_captured = Signal()
-hold_released = Signal()
+hold_placed = Signal(use_caching=True)
+hold_captured = Signal(use_caching=True)
+hold_released = Signal(use_caching=True)
 
-balance_low = Signal()
-balance_depleted = Signal()
-credits_insufficient = Signal()
+balance_low = Signal(use_caching=True)
+balance_depleted = Signal(use_caching=True)
+credits_insufficient = Signal(use_caching=True)
 
-account_closed = Signal()
+account_closed = Signal(use_caching=True)

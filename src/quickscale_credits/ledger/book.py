@@ -131,7 +131,7 @@ class Book:
         self.owner = owner
         self.now = now or timezone.now()
         self.available_before = self.available_matured = self.available
-        self._moving_before = self._moving
+        self._moving_before = self.head, self.next_expiry_at
         self.lines: dict[int, GrantLine] = {}
         self.new_lines: list[GrantLine] = []
         self.posted: list[Posted] = []
@@ -149,11 +149,7 @@ class Book:
     @property
     def has_moved(self) -> bool:
         """Whether the head or the next expiry is another: most spends leave them as they were."""
-        return self._moving != self._moving_before
-
-    @property
-    def _moving(self) -> tuple[int | None, datetime | None]:
-        return self.head, self.next_expiry_at
+        return (self.head, self.next_expiry_at) != self._moving_before
 
     @property
     def free(self) -> int:

@@ -57,13 +57,15 @@ class Compiled:
     places: Sequence[Any]
     names: list[str]
     fixed: Values
-    fitted: list[Slot]
+    fitted: list[tuple[int, Any]]
 
     def filled(self, values: Values, db: Session) -> list[Any]:
-        values = self.fixed | values
-        for slot in self.fitted:
-            values[slot.name] = db.fit(values[slot.name], slot.output_field)
-        return [*map(values.__getitem__, self.names)]
+        if self.fixed:
+            values = self.fixed | values
+        found = [*map(values.__getitem__, self.names)]
+        for index, field in self.fitted:
+            found[index] = db.fit(found[index], field)
+        return found
 
 
 class Statement:
@@ -75,12 +77,12 @@ class Statement:
 
     def all(self, db: Session, **values: Any) -> list[tuple[Any, ...]]:
         self._execute(db, values)
-        return list(db.cursor)
+        return db.rows()
 
     def change(self, db: Session, **values: Any) -> int:
         """The number of rows that were changed."""
         self._execute(db, values)
-        return int(db.cursor.rowcount)
+        return int(db.driver.rowcount)
 
     def change_each(self, db: Session, rows: Sequence[Values]) -> None:
         if len(rows) == 1:
@@ -93,8 +95,8 @@ class Statement:
         """The new row's id."""
         self._execute(db, values)
         if not db.connection.features.can_return_columns_from_insert:
-            return int(db.cursor.lastrowid)
-        [[pk]] = db.cursor
+            return int(db.driver.lastrowid)
+        [[pk]] = db.rows()
         return int(pk)
 
     def insert_each(self, db: Session, rows: Sequence[Values]) -> list[int]:
@@ -113,7 +115,7 @@ class Statement:
         row = f"({', '.join(['%s'] * len(compiled.names))})"
         text = compiled.text.replace(row, ", ".join([row] * len(rows)))
         db.cursor.execute(text, [*chain(*(compiled.filled(values, db) for values in rows))])
-        return [pk for [pk] in db.cursor]
+        return [pk for [pk] in db.rows()]
 
     def _insert_columns(self, db: Session, rows: Sequence[Values]) -> list[int]:
         """A list for each column, as Django's `bulk_create` has it: psycopg looks long for thousands of places."""
@@ -123,7 +125,7 @@ class Statement:
         lists = f"SELECT * FROM UNNEST({', '.join(f'(%s)::{name}[]' for name in types)})"  # noqa: S608 - types alone
         columns = zip(*(compiled.filled(values, db) for values in rows), strict=True)
         db.cursor.execute(compiled.text.replace(row, lists), [*map(list, columns)])
-        return [pk for [pk] in db.cursor]
+        return [pk for [pk] in db.rows()]
 
     def on(self, db: Session) -> Compiled:
         compiled = self.compiled.get(db.using)
@@ -182,7 +184,11 @@ def _compiled(query: Query, using: str) -> Compiled:
         places,
         names,
         fixed={name: place for name, place in named.items() if not isinstance(place, Slot)},
-        fitted=[place for place in named.values() if isinstance(place, Slot) and not place.is_plain],
+        fitted=[
+            (index, place.output_field)
+            for index, place in enumerate(places)
+            if isinstance(place, Slot) and not place.is_plain
+        ],
     )
 
 
@@ -193,7 +199,7 @@ def raw_rows(queryset: Any, db: Session) -> list[tuple[Any, ...]]:
     except EmptyResultSet:  # of `pk__in=[]`
         return []
     db.cursor.execute(text, places)
-    return list(db.cursor)
+    return db.rows()
 
 
 def locking(model: type[models.Model], using: str) -> Any:

@@ -43,8 +43,12 @@ def _write(books: Sequence[Book]) -> None:
 
 
 def _write_totals(books: Sequence[Book], db: Session) -> None:
-    statements.set_totals.change_each(db, [_account_columns(book) for book in books if not book.has_moved])
-    statements.set_account.change_each(db, [_account_columns(book) for book in books if book.has_moved])
+    moved: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for book in books:
+        (moved if book.has_moved else others).append(_account_columns(book))
+    statements.set_totals.change_each(db, others)
+    statements.set_account.change_each(db, moved)
 
 
 def _account_columns(book: Book) -> dict[str, Any]:
