@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db import connections, models
+from django.db import ProgrammingError, connections, models
+
+from quickscale_credits.ledger.preparing import FORGOTTEN, keeping_cursor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +59,13 @@ class Lookup:
         """None if there is no such row."""
         compiled = self.compiled.get(using) or self._compile(using)
         connection = connections[using]
-        with connection.cursor() as cursor:
-            cursor.execute(compiled.text, [value])
-            row = cursor.fetchone()
+        try:
+            row = _first(compiled, value, connection)
+        except ProgrammingError as error:
+            if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", None) != FORGOTTEN:
+                raise
+            connection.close()
+            row = _first(compiled, value, connection)
         return None if row is None else self._made(_converted(list(row), compiled, connection), using)
 
     def _compile(self, using: str) -> _Compiled:
@@ -79,6 +85,12 @@ class Lookup:
             if part.path and (pointing := made[part.path[:-1]]) is not None:
                 setattr(pointing, part.path[-1], made[part.path])
         return made[()]
+
+
+def _first(compiled: _Compiled, value: str, connection: Any) -> Any:
+    with keeping_cursor(connection) as cursor:
+        cursor.execute(compiled.text, [value])
+        return cursor.fetchone()
 
 
 def _converted(row: list[Any], compiled: _Compiled, connection: Any) -> list[Any]:

@@ -30,7 +30,7 @@ from quickscale_credits.ledger.locking import (
 )
 from quickscale_credits.ledger.maturing import EXPIRED, held_parts, post_expiry, return_held
 from quickscale_credits.ledger.requests import Amount, Request, checked_metadata, checked_row, gone, request
-from quickscale_credits.ledger.writing import writing
+from quickscale_credits.ledger.writing import account_of, writing
 from quickscale_credits.models import Hold, LedgerEntry
 from quickscale_credits.signals import credits_spent, hold_captured, hold_placed, hold_released
 
@@ -85,7 +85,8 @@ def capture(hold: Hold, amount: Amount | None = None, *, metadata: dict[str, Any
     """Spend what is held: all of it, or `amount`, in spending order; the rest goes back. 0 releases and gives None.
 
     Raises `CaptureExceedsHold`, the hold untouched, or `HoldClosed` after a release, an expiry or another capture.
-    Capturing again with the same amount returns the first entry. `metadata` is added to the hold's.
+    Capturing again with the same amount returns the first entry. `metadata` is added to the hold's. Afterwards
+    `hold.account` stands as the capture left it, without having been read again.
     """
     micro = None if amount is None else _checked_capture(amount)
     more = checked_metadata(metadata)
@@ -102,10 +103,11 @@ def capture(hold: Hold, amount: Amount | None = None, *, metadata: dict[str, Any
         if line.hold.is_freeze:
             raise ValueError("A frozen grant can be released or revoked, not captured.")
         with writing(book):
-            if asked_for:
-                return _capture(book, line, asked_for, more)
-            _release(book, line)
-            return None
+            entry = _capture(book, line, asked_for, more) if asked_for else None
+            if entry is None:
+                _release(book, line)
+        hold.account = account_of(book)
+        return entry
 
     return transact(work)
 

@@ -25,6 +25,7 @@ from quickscale_credits.ledger.book import Book
 from quickscale_credits.ledger.compiling import Statement
 from quickscale_credits.ledger.isolation import refuse_blindness
 from quickscale_credits.ledger.maturing import find_next_expiry, mature
+from quickscale_credits.ledger.preparing import FORGOTTEN
 from quickscale_credits.ledger.requests import Request
 from quickscale_credits.ledger.session import Session
 from quickscale_credits.models import CreditAccount, Hold, LedgerEntry
@@ -38,7 +39,7 @@ Owner = models.Model
 RETRIES = 3
 IMMEDIATE = ("IMMEDIATE", "EXCLUSIVE")
 # PostgreSQL: serialization failure, deadlock, a statement that is kept no longer. MySQL and MariaDB: deadlock.
-_CONTENTION = {"40001", "40P01", "26000", 1213}
+_CONTENTION = {"40001", "40P01", FORGOTTEN, 1213}
 # Whether a transaction that `transact` began is open, so that a verb called within it is not the outermost.
 _in_ours: ContextVar[bool] = ContextVar("quickscale_credits_in_ours", default=False)
 

@@ -8,15 +8,19 @@ from weakref import WeakKeyDictionary
 
 # psycopg's own default: how often something is used on a connection before it is worth keeping.
 ENOUGH = 5
+FORGOTTEN = "26000"
 
 # Of each of psycopg's connections how often it was asked for a cursor; None once its statements may be kept.
 _uses: WeakKeyDictionary[Any, int | None] = WeakKeyDictionary()
 
 
 def keeping_cursor(connection: Any) -> Any:
-    """Django's cursor for a transaction; on PostgreSQL one whose statements the server keeps, where that is safe."""
+    """Django's cursor; on PostgreSQL one whose statements the server keeps, where that is safe.
+
+    If somebody makes the server forget them, a statement fails with `FORGOTTEN`, until a rollback or a new connection.
+    """
     raw = connection.connection
-    if connection.vendor != "postgresql" or raw is None or not connection.in_atomic_block or not _keeps(connection):
+    if connection.vendor != "postgresql" or raw is None or not _keeps(connection):
         return connection.cursor()
     cursor_class, dumper = _of_driver()
     usual, raw.cursor_factory = raw.cursor_factory, cursor_class

@@ -22,7 +22,8 @@ class Session:
         self._moment: tuple[datetime | None, Any] = (None, None)
 
     def __enter__(self) -> Self:
-        self.cursor: Any = keeping_cursor(self.connection)
+        is_in_transaction = self.connection.in_atomic_block
+        self.cursor: Any = keeping_cursor(self.connection) if is_in_transaction else self.connection.cursor()
         self.driver: Any = self.cursor.cursor
         if self.connection.vendor == "sqlite":
             self.driver.convert_query = _with_question_marks

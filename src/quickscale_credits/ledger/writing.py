@@ -176,12 +176,12 @@ def _threshold(book: Book) -> int | None:
 
 
 def _send(book: Book) -> None:
-    account = _account(book)
+    account = account_of(book)
     for signal, about in book.news:
         signal.send_robust(sender=CreditAccount, account=account, **about)
 
 
-def _account(book: Book) -> CreditAccount:
+def account_of(book: Book) -> CreditAccount:
     """The account as the verb left it, without reading it again."""
     owner_pk = CreditAccount._meta.get_field("owner").target_field.to_python(book.owner_id)
     return CreditAccount.from_db(

@@ -82,7 +82,6 @@ def run(request: HttpRequest, name: str, idempotency_key: IdempotencyKey = "") -
         stream = streaming.begin(found, caller.owner, given, **asked)
         return respond(request, stream, ProgramTeller(request=request, caller=caller))
     result = runner.run(found, caller.owner, given, **asked)
-    # What is made as its schema here need not be validated again by ninja, which costs a twentieth of a run.
     answer = schemas.Result.model_construct(**dict(outcome(result, caller)), output=plain(result.output))
     response = HttpResponse(as_json(answer), content_type=JSON)
     if result.replayed:

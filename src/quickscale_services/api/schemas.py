@@ -85,12 +85,13 @@ class Run(Schema):
 
     @classmethod
     def of(cls, run: ServiceRun) -> Self:
-        return cls(**cls._values(run))
+        return cls.model_construct(**cls._values(run))
 
     @staticmethod
     def _values(run: ServiceRun) -> dict[str, Any]:
-        same = {"id", "service", "status", "units", "error_code", "actor", "created_at", "started_at", "finished_at"}
+        same = {"id", "service", "units", "error_code", "actor", "created_at", "started_at", "finished_at"}
         return {name: getattr(run, name) for name in same | {"attempts", "progress", "progress_note"}} | {
+            "status": ServiceRun.Status(run.status),
             "cost": credits_text(run.cost),
             "api_key": run.api_key.public_id if run.api_key else None,
             "entry": run.entry.sequence if run.entry else None,
