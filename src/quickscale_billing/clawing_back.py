@@ -57,10 +57,10 @@ def facts_of(payment: Payment) -> QuerySet[Fact]:
     if payment.invoice is not None:
         billed_by = PaidSegment.objects.filter(stripe_invoice_id=payment.invoice.stripe_id)
         periods = {segment.period_id or segment.pk for segment in billed_by}
-        wanted |= Q(kind=Fact.Kind.REFILL, refill__period__in=periods)
+        wanted |= Q(refill__period__in=periods)
         wanted |= Q(kind__in=BY_INVOICE, stripe_id=payment.invoice.stripe_id)
     related = ("account", "entry", "refill__period", "refill__subscription")
-    return Fact.objects.filter(wanted).select_related(*related).order_by("pk")
+    return Fact.objects.filter(wanted).exclude(kind=Fact.Kind.CLAWBACK).select_related(*related).order_by("pk")
 
 
 def take_what_came_back(account: CreditAccount) -> None:
@@ -74,7 +74,7 @@ def take_what_came_back(account: CreditAccount) -> None:
 
 
 def _set_right(fact: Fact, *, reason: str) -> None:
-    given = fact.entry.amount if fact.entry else Decimal(0)
+    given = (fact.entry.amount if fact.entry else Decimal(0)) - fact.credited_back
     wanted = given - shares.share(fact.worth, shares.of_fact(fact))
     row = Clawback.objects.filter(fact=fact).first() or Clawback(account=fact.account, fact=fact)
     if row.pk is None and not wanted:
@@ -103,7 +103,6 @@ def _take(row: Clawback, amount: Decimal, *, reason: str) -> None:
     taken = fulfillment.revoke(grant, min(amount, left), reason=reason, step=_step(row)) if left > 0 else None
     if taken is not None:
         _booked(row, taken)
-        _forgive(row, -taken.amount)
 
 
 def _give_back(row: Clawback, amount: Decimal) -> None:
@@ -138,18 +137,6 @@ def _step(row: Clawback) -> str:
 def _booked(row: Clawback, entry: LedgerEntry) -> None:
     row.taken -= entry.amount
     fulfillment.record_step(row.fact, entry, step=f"clawback:{row.fact.key}:{row.steps}")
-
-
-def _forgive(row: Clawback, taken: Decimal) -> None:
-    """What is taken here is not owed once more, from later refills."""
-    refill = row.fact.refill
-    if refill is None:
-        return
-    subscription = refill.subscription
-    forgiven = min(subscription.overdrawn, taken)
-    if forgiven:
-        subscription.overdrawn -= forgiven
-        subscription.save(update_fields=["overdrawn"])
 
 
 def _revocations(row: Clawback) -> list[LedgerEntry]:

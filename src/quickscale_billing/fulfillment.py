@@ -131,6 +131,17 @@ def thaw(hold: Hold) -> None:
         ledger.release(hold)
 
 
+def credit_back(refill: Refill, amount: Decimal, kept: Fraction) -> None:
+    """Let what gave the refill be worth less, the newest first: its time was credited back, so its money is settled."""
+    for fact in refill.facts.exclude(kind=Fact.Kind.CLAWBACK).select_related("entry").order_by("-pk"):
+        part = min(amount, fact.worth)
+        given = (fact.entry.amount if fact.entry else Decimal(0)) - fact.credited_back
+        fact.worth -= part
+        fact.credited_back += min(given, share(part, kept))
+        fact.save(update_fields=["worth", "credited_back"])
+        amount -= part
+
+
 def free(grant: CreditGrant) -> Decimal:
     """What can still be spent of it now, whether its expiry was booked already or not."""
     is_over = grant.expires_at is not None and grant.expires_at <= timezone.now()

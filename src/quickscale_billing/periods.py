@@ -64,13 +64,16 @@ class Period:
 
     def worth(self, stretch: Stretch, full_length: timedelta) -> Decimal:
         """The credits for this window by the time of it that is paid, rounded down at the sixth place."""
-        shares = [(to_micro(each.credits), share) for each in self.segments if (share := _share(each, stretch))]
+        microseconds = sum(weight for _, weight in self.weights(stretch))
+        return from_micro(int(Fraction(microseconds, full_length // MICROSECOND)))
+
+    def weights(self, stretch: Stretch) -> list[tuple[PaidSegment, int]]:
+        """What each segment adds to the worth of a window: micro-credits of its terms times microseconds."""
+        paid = [(each, share // MICROSECOND) for each in self.segments if (share := _share(each, stretch))]
         if conf.PLAN_CHANGE_CREDITS == "full":
-            best = max((micro for micro, _ in shares), default=0)
-            shares = [(best, share) for _, share in shares]
-        return from_micro(
-            int(sum(micro * Fraction(share // MICROSECOND, full_length // MICROSECOND) for micro, share in shares))
-        )
+            best = max((to_micro(each.credits) for each, _ in paid), default=0)
+            return [(each, best * length) for each, length in paid]
+        return [(each, to_micro(each.credits) * length) for each, length in paid]
 
     def close(self, at: datetime, *, credited_back: bool) -> None:
         """End what is left of it: by what took its place, or because the subscription ended."""

@@ -133,7 +133,7 @@ def give(
         stripe_id=stripe_id or subscription.stripe_id,
         expires_at=_expiry(refill, terms),
         refill=refill,
-        kept=shares.of_invoice(stripe_id) if stripe_id else shares.of_refill(refill),
+        kept=shares.of_refill(refill),
         note=note,
     )
 
@@ -167,6 +167,7 @@ def _take_back(subscription: PlanSubscription, refill: Refill, amount: Decimal) 
     """What Stripe credited back is ended as far as it is free; what was spent of it, later refills give less."""
     grants = list(grants_of(refill).order_by("-pk"))
     used, kept = fulfillment.used(grants), shares.of_refill(refill)
+    fulfillment.credit_back(refill, amount, kept)
     amount = shares.share(amount, kept)
     ended = fulfillment.end(grants, reason="plan_change", most=amount)
     owed = min(amount - ended, max(Decimal(0), used - shares.share(refill.credits, kept)))

@@ -9,6 +9,7 @@ from fractions import Fraction
 from django.db.models import Q, QuerySet
 
 from quickscale_billing.models import Fact, PaidSegment, Payment, Refill
+from quickscale_billing.periods import Period
 from quickscale_credits.amounts import from_micro, to_micro
 
 
@@ -21,7 +22,7 @@ def of_fact(fact: Fact) -> Fraction:
     """The bonus goes with the last of its money, everything else in proportion."""
     if fact.kind in (Fact.Kind.PACK, Fact.Kind.TOP_UP):
         return _kept(Payment.objects.filter(purchases__entry=fact.entry_id) if fact.entry_id else [])
-    if fact.kind == Fact.Kind.REFILL and fact.refill is not None:
+    if fact.refill is not None:
         return of_refill(fact.refill)
     kept = of_invoice(fact.stripe_id)
     return Fraction(kept > 0) if fact.kind == Fact.Kind.BONUS else kept
@@ -32,15 +33,12 @@ def of_invoice(stripe_id: str) -> Fraction:
 
 
 def of_refill(refill: Refill) -> Fraction:
-    """By what paid its period and the upgrades that had begun by then."""
-    return of_period(refill.period, begun_by=refill)
-
-
-def of_period(billed: PaidSegment, *, begun_by: Refill | None = None) -> Fraction:
-    segments = _segments(billed)
-    if begun_by is not None:
-        segments = segments.filter(starts_at__lte=begun_by.starts_at)
-    return _kept(Payment.objects.filter(invoice__stripe_id__in=segments.values("stripe_invoice_id")))
+    """Each part of its time by the invoice that paid for it: an upgrade has one of its own."""
+    weights = Period.of(refill.period).weights(refill)
+    kept = {each.stripe_invoice_id: of_invoice(each.stripe_invoice_id) for each, _ in weights}
+    whole = sum(weight for _, weight in weights)
+    left = sum(kept[each.stripe_invoice_id] * weight for each, weight in weights)
+    return Fraction(left, whole) if whole else Fraction(1)
 
 
 def is_disputed(billed: PaidSegment) -> bool:

@@ -10,7 +10,14 @@ from django.utils import timezone
 
 from quickscale_billing import facts
 from quickscale_billing.models import Customer, Fact, Plan, PlanPrice, PlanSubscription
-from quickscale_billing.stripe.readers import InvoiceLine, InvoiceState, SubscriptionState
+from quickscale_billing.payments import Money
+from quickscale_billing.stripe.readers import (
+    InvoiceLine,
+    InvoiceState,
+    PaymentState,
+    RefundState,
+    SubscriptionState,
+)
 from quickscale_billing.windows import moment
 from quickscale_credits.ledger.accounts import open_account
 
@@ -41,6 +48,7 @@ class Subscriber:
     invoices: list[InvoiceState] = field(default_factory=list)
     gets_through: bool = True
     discount: int = 0  # percent
+    paid_back: dict[str, int] = field(default_factory=dict)  # percent of an invoice
 
     def __post_init__(self) -> None:
         number = next(numbers)
@@ -114,7 +122,39 @@ class Subscriber:
     def tell(self) -> PlanSubscription | None:
         if not self.gets_through:
             return None
-        return facts.book_subscription(self.state, self.invoices, timezone.now())
+        began = timezone.now()
+        states = {each: self.payment(invoice) for invoice in self.invoices for each in invoice.payment_ids}
+        return facts.book_subscription(self.state, self.invoices, began, Money(states=states, began=began))
+
+    def pay_back(self, percent: int) -> PlanSubscription | None:
+        """So much of the last invoice that cost something, in all."""
+        paid = [each for each in self.invoices if each.total > 0]
+        if paid:
+            self.paid_back[paid[-1].id] = percent
+        return self.tell()
+
+    def payment(self, invoice: InvoiceState) -> PaymentState:
+        percent = self.paid_back.get(invoice.id, 0)
+        refund = RefundState(
+            id=f"re_{invoice.id}_{percent}",
+            amount=invoice.total * percent // 100,
+            currency="usd",
+            status="succeeded",
+            reason="",
+            token="",
+            problem="",
+            created=invoice.created,
+        )
+        return PaymentState(
+            id=invoice.payment_ids[0],
+            livemode=False,
+            customer_id=self.customer_id,
+            amount=invoice.total,
+            currency="usd",
+            charge_id=f"ch_{invoice.id}",
+            paid_at=invoice.created,
+            refunds=(refund,) if refund.amount else (),
+        )
 
     @property
     def price(self) -> PlanPrice:
@@ -144,8 +184,12 @@ class Subscriber:
 
 
 def invoice(subscription_id: str, lines: list[InvoiceLine]) -> InvoiceState:
+    number, total = next(numbers), max(0, sum(line.net for line in lines))
     return InvoiceState(
-        id=f"in_{next(numbers)}",
+        id=f"in_{number}",
+        total=total,
+        amount_paid=total,
+        payment_ids=(f"pi_{number}",) if total else (),
         livemode=False,
         status="paid",
         currency="usd",

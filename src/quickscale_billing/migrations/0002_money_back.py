@@ -35,6 +35,15 @@ class Migration(migrations.Migration):
                 verbose_name="worth",
             ),
         ),
+        migrations.AddField(
+            model_name="fact",
+            name="credited_back",
+            field=quickscale_credits.fields.CreditField(
+                default=Decimal("0"),
+                help_text="Of what it gave: ended, or owed by later refills, because Stripe credited its time back.",
+                verbose_name="credited back",
+            ),
+        ),
         migrations.RunPython(write_down_what_was_given, migrations.RunPython.noop),
         migrations.AlterField(
             model_name="fact",

@@ -94,6 +94,11 @@ class Fact(models.Model):
     worth = CreditField(
         _("worth"), default=Decimal(0), help_text=_("The credits it gives as long as none of its money goes back.")
     )
+    credited_back = CreditField(
+        _("credited back"),
+        default=Decimal(0),
+        help_text=_("Of what it gave: ended, or owed by later refills, because Stripe credited its time back."),
+    )
     note = models.TextField(_("note"), blank=True, default="")
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
