@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
+from django.utils.module_loading import import_string
 
 from quickscale_credits.conf import SettingsDict
 
+SELLER_KEYS = frozenset({"name", "address", "tax_id", "email", "phone", "website", "note"})
 SITE = re.compile(r"https?://[^/\s]+")
 
 
@@ -68,6 +71,39 @@ class BillingSettings(SettingsDict):
         return value
 
     @property
+    def SELLER(self) -> dict[str, Any]:  # noqa: N802
+        """Who sells, as receipts say: name, address (lines), tax_id, email, phone, website, note."""
+        value = self.get("SELLER", {})
+        if not (isinstance(value, Mapping) and set(value) <= SELLER_KEYS and all(map(_is_told, value.values()))):
+            raise ImproperlyConfigured(
+                f'{self.setting}["SELLER"] must be a dict of text for some of {", ".join(sorted(SELLER_KEYS))} '
+                f"(of lines of text for the address), not {value!r}."
+            )
+        return dict(value)
+
+    @property
+    def BUYER_DETAILS(self) -> Callable[[Model], Iterable[str]] | None:  # noqa: N802
+        """Path of a function from an owner to the lines that receipts have of them; None: name and email address."""
+        value = self.get("BUYER_DETAILS", None)
+        if value is None:
+            return None
+        try:
+            found: Callable[[Model], Iterable[str]] = import_string(value)
+        except (ImportError, TypeError, AttributeError):
+            raise ImproperlyConfigured(
+                f'{self.setting}["BUYER_DETAILS"] must be the path of a function, not {value!r}.'
+            ) from None
+        return found
+
+    @property
+    def RECEIPT_FONT(self) -> Path | None:  # noqa: N802
+        """A TrueType font for receipts in more than the letters of Western Europe."""
+        value = self.get("RECEIPT_FONT", None)
+        if value is not None and not (isinstance(value, str | Path) and Path(value).is_file()):
+            raise ImproperlyConfigured(f'{self.setting}["RECEIPT_FONT"] must be the path of a font, not {value!r}.')
+        return None if value is None else Path(value)
+
+    @property
     def SITE_URL(self) -> str | None:  # noqa: N802
         """Where the site is, such as "https://inkwell.example"; None for the first of `ALLOWED_HOSTS`."""
         value = self.get("SITE_URL", None)
@@ -92,6 +128,10 @@ class BillingSettings(SettingsDict):
         if value is not None and not (isinstance(value, str) and value.startswith(("/", "http://", "https://"))):
             raise ImproperlyConfigured(f'{self.setting}["{key}"] must be a path or an address, not {value!r}.')
         return value
+
+
+def _is_told(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(each, str) for each in value))
 
 
 conf = BillingSettings()

@@ -24,7 +24,7 @@ CSV_HEADER = ("sequence", "created_at", "kind", "amount", "balance_after", "reas
 Entries = QuerySet[LedgerEntry]
 
 
-class _DayField(forms.DateField):
+class DayField(forms.DateField):
     """A day that the calendar still has when a day or a time zone is added to it."""
 
     def __init__(self, *, label: str | StrPromise) -> None:
@@ -38,8 +38,8 @@ class _DayField(forms.DateField):
 
 class HistoryFilter(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("All kinds")), *LedgerEntry.Kind.choices])
-    since = _DayField(label=_("From"))
-    until = _DayField(label=_("To"))
+    since = DayField(label=_("From"))
+    until = DayField(label=_("To"))
 
     def narrow(self, entries: Entries) -> Entries:
         """The entries that fit; a field that cannot be read narrows nothing and shows its error."""
@@ -48,9 +48,9 @@ class HistoryFilter(forms.Form):
         if wanted.get("kind"):
             entries = entries.filter(kind=wanted["kind"])
         if wanted.get("since"):
-            entries = entries.filter(created_at__gte=_midnight(wanted["since"]))
+            entries = entries.filter(created_at__gte=midnight(wanted["since"]))
         if wanted.get("until"):
-            entries = entries.filter(created_at__lt=_midnight(wanted["until"] + timedelta(days=1)))
+            entries = entries.filter(created_at__lt=midnight(wanted["until"] + timedelta(days=1)))
         return entries
 
 
@@ -90,5 +90,5 @@ def history_rows(entries: Entries) -> Iterator[tuple[object, ...]]:
         )
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))

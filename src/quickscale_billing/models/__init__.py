@@ -7,6 +7,7 @@ from quickscale_billing.models.facts import Fact, InboxItem
 from quickscale_billing.models.money_back import Clawback, Dispute, FrozenGrant, Refund
 from quickscale_billing.models.payments import Invoice, Payment
 from quickscale_billing.models.purchases import Purchase
+from quickscale_billing.models.receipts import Receipt
 from quickscale_billing.models.subscriptions import PaidSegment, PlanSubscription, Refill
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "PlanPrice",
     "PlanSubscription",
     "Purchase",
+    "Receipt",
     "Refill",
     "Refund",
     "Unused",
