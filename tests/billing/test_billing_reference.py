@@ -11,7 +11,7 @@ from django.dispatch import Signal
 from django.template import engines
 from django.urls import get_resolver
 
-from quickscale_billing import checkout, exceptions, payment_methods, refunds, signals, subscriptions
+from quickscale_billing import checkout, exceptions, history, payment_methods, refunds, signals, subscriptions
 from quickscale_billing.conf import conf
 from tests.parts import ROOT
 from tests.test_reference import CHECK_ID, listed, options_of, page, public, sections, signature
@@ -35,6 +35,11 @@ VERBS = [
     payment_methods.set_default,
     payment_methods.remove,
     payment_methods.portal_url,
+    history.invoices,
+    history.payments,
+    history.receipt,
+    history.statement,
+    history.timeline,
     refunds.refund,
 ]
 
@@ -46,7 +51,7 @@ def section(name: str) -> str:
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
 def test_every_verb_is_listed_with_its_signature(verb):
     blocks = re.findall(
-        r"```text\n(.*?)\n```", section(verb.__module__.rpartition(".")[2].replace("_", " ").capitalize()), re.DOTALL
+        r"```text\n(.*?)\n```", section(verb.__module__.split(".")[1].replace("_", " ").capitalize()), re.DOTALL
     )
     written = [re.sub(r"\s+", " ", line) for block in blocks for line in re.split(r"\n(?=\w)", block)]
     assert signature(verb) in written

@@ -69,18 +69,16 @@ def whole_statement(
 def _streams(
     owner: Owner, kinds: Collection[RowKind], kind: str, since: datetime | None, until: datetime | None
 ) -> list[Stream]:
+    """Of what happened at one moment, an earlier stream is told first, as the newer."""
     account = CreditAccount.objects.for_owner(owner).first()
-    wanted = [each for each in kinds if kind in ("", each)]
     if account is None:
         return []
-    narrowed = partial(_within, since=since, until=until)
-    entries = _entries(account, wanted)
-    found = [Stream(letter="e", at=None, rows=narrowed(entries, "created_at"), tell=_told(rows.of_entry))]
-    found = found if {RowKind.USAGE, RowKind.CREDITS}.intersection(wanted) else []
-    for letter, each, at, table, tell in _money(account):
-        if each in wanted:
-            found.append(Stream(letter=letter, at=at, rows=narrowed(table, at), tell=tell))
-    return found
+    wanted = {each for each in kinds if kind in ("", each)}
+    return [
+        Stream(letter=letter, at=at, rows=_within(table, at or "created_at", since=since, until=until), tell=tell)
+        for letter, about, at, table, tell in _tables(account, wanted)
+        if about & wanted
+    ]
 
 
 def _entries(account: CreditAccount, wanted: Collection[RowKind]) -> QuerySet[LedgerEntry]:
@@ -90,15 +88,18 @@ def _entries(account: CreditAccount, wanted: Collection[RowKind]) -> QuerySet[Le
     return entries if RowKind.USAGE in wanted else entries.exclude(kind=LedgerEntry.Kind.SPEND)
 
 
-def _money(account: CreditAccount) -> Iterator[tuple[str, RowKind, str, QuerySet[Any], Any]]:
+def _tables(
+    account: CreditAccount, wanted: Collection[RowKind]
+) -> Iterator[tuple[str, set[RowKind], str | None, QuerySet[Any], Any]]:
     related = [f"payment__{each}" for each in BOUGHT]
     refunds = Refund.objects.filter(payment__account=account).select_related(*related)
     disputes = Dispute.objects.filter(payment__account=account).select_related(*related)
-    bought = "payment__purchases__pack"
-    yield "i", RowKind.INVOICE, "created_at", invoices(account), _told(rows.of_invoice)
-    yield "p", RowKind.PAYMENT, "paid_at", payments(account), _told_with_credits
-    yield "r", RowKind.REFUND, "created_at", refunds.prefetch_related(bought), _told(rows.of_refund)
-    yield "d", RowKind.DISPUTE, "opened_at", disputes.prefetch_related(bought), _told(rows.of_dispute)
+    bought, entries = "payment__purchases__pack", _entries(account, wanted)
+    yield "d", {RowKind.DISPUTE}, "opened_at", disputes.prefetch_related(bought), _told(rows.of_dispute)
+    yield "r", {RowKind.REFUND}, "created_at", refunds.prefetch_related(bought), _told(rows.of_refund)
+    yield "e", {RowKind.USAGE, RowKind.CREDITS}, None, entries, _told(rows.of_entry)
+    yield "p", {RowKind.PAYMENT}, "paid_at", payments(account), _told_with_credits
+    yield "i", {RowKind.INVOICE}, "created_at", invoices(account), _told(rows.of_invoice)
 
 
 def _within(table: QuerySet[Any], at: str, *, since: datetime | None, until: datetime | None) -> QuerySet[Any]:

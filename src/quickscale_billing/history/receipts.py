@@ -88,8 +88,10 @@ def seller_lines(seller: Any) -> list[str]:
 
 
 def _buyer(payment: Payment) -> list[str]:
-    """What `BUYER_DETAILS` answers for the owner; else a name and an email address, where the owner has them."""
+    """What `BUYER_DETAILS` answers for the owner; else a name and an email address, as far as the owner has them."""
     owner: Any = payment.account.owner
+    if owner is None:
+        return []
     if conf.BUYER_DETAILS is not None:
         return [str(line) for line in conf.BUYER_DETAILS(owner)]
     name = owner.get_full_name() if hasattr(owner, "get_full_name") else ""
