@@ -191,6 +191,7 @@ class Recorder:
     """`simulator.api.recorders.append(Recorder())`: keeps what disagreed with the description."""
 
     def __init__(self) -> None:
+        description()  # read before somebody waits for an answer: it takes seconds on a busy machine
         self.problems: list[str] = []
         self.count = 0
 
