@@ -205,7 +205,7 @@ def test_the_pages_lead_through_it_all(shop: Any, buyer: Any, browser: Client) -
     assert "Your card was added." in text_of(back)
     assert "Visa •••• 4242" in text_of(back)
     card = add(shop, buyer, MASTERCARD)
-    assert "charged to this card" in text_of(browser.post(PAGE + "default/", {"method": card.id}, follow=True))
+    assert "charged from now on" in text_of(browser.post(PAGE + "default/", {"method": card.id}, follow=True))
     assert shown(buyer)[0] == ("4444", True)
     assert "was removed" in text_of(browser.post(PAGE + "remove/", {"method": card.id}, follow=True))
     assert shown(buyer) == [("4242", True)]

@@ -62,7 +62,7 @@ def added(request: HttpRequest, owner: Model) -> HttpResponseBase:
 @told_in_words
 def set_default(request: HttpRequest, owner: Model) -> HttpResponseBase:
     payment_methods.set_default(owner, request.POST.get("method", ""))
-    messages.success(request, _("What comes is charged to this card."))
+    messages.success(request, _("This card is charged from now on."))
     return redirect(PAGE)
 
 
