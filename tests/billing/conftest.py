@@ -11,7 +11,7 @@ import pytest
 from quickscale_billing import catalog
 from quickscale_billing.testing import StripeSimulator
 from quickscale_billing.testing.api import Answer
-from tests.billing.stripe_description import Recorder
+from tests.billing.stripe_description import Recorder, description
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 
@@ -19,6 +19,7 @@ CATALOG = Path(__file__).with_name("catalog.toml")
 @pytest.fixture
 def stripe_simulator(stripe_simulator: StripeSimulator) -> Iterator[StripeSimulator]:
     """At the end of the test, all that we sent and all that came back must be as Stripe's description says."""
+    description()  # read now: while it is, which takes seconds, the simulator would not answer
     recorder = Recorder()
     stripe_simulator.api.recorders.append(recorder)
     stripe_simulator.sandbox.listeners.append(recorder.event)

@@ -21,7 +21,7 @@ def buyer(db: None) -> Any:
 
 
 def settle_again(admin_client: Client, item: InboxItem) -> Any:
-    form = {"action": "settle", "_selected_action": item.pk}
+    form = {"action": "settle", "_selected_action": item.pk, "reason": "It was asked for."}
     with TestCase.captureOnCommitCallbacks(execute=True):
         return admin_client.post(ADMIN + "inboxitem/", form, follow=True)
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from quickscale_billing.admin import operating
 from quickscale_billing.admin.refunding import PERMISSION, RefundForm
 from quickscale_billing.admin.settling import AccountRowsAdmin
 from quickscale_billing.exceptions import BillingError
 from quickscale_billing.models import Dispute, Invoice, Payment, Refund
-from quickscale_billing.money import formatted
+from quickscale_billing.money import exponent, formatted
 from quickscale_credits.admin.base import ReadOnly
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -38,6 +42,49 @@ class DisputeInline(ReadOnly, TabularInline):
     extra = 0
 
 
+class BackFilter(admin.SimpleListFilter):
+    title = gettext_lazy("what went back")
+    parameter_name = "back"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("none", _("Nothing")), ("some", _("Refunded")), ("disputed", _("Disputed"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        narrowed = {
+            "none": Q(refunded=0, disputed=0),
+            "some": Q(refunded__gt=0),
+            "disputed": Q(pk__in=Dispute.objects.values("payment")),
+        }
+        return queryset.filter(narrowed.get(str(self.value()), Q()))
+
+
+class SoldFilter(admin.SimpleListFilter):
+    title = gettext_lazy("what it paid")
+    parameter_name = "sold"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("packs", _("Packs")), ("plans", _("Plans"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(invoice__isnull=self.value() == "packs") if self.value() else queryset
+
+
+def minor_units(term: str) -> Q | None:
+    """Payments of an amount such as 49, 49.00 or 49,00; None for other words."""
+    try:
+        amount = Decimal(term.strip().replace(",", "."))
+    except InvalidOperation:
+        return None
+    if not amount.is_finite() or not 0 < amount < 10**9:
+        return None
+    found = Q(pk__in=[])
+    for currency in Payment.objects.order_by().values_list("currency", flat=True).distinct():
+        minor = amount * 10 ** exponent(currency)
+        if minor == minor.to_integral_value():
+            found |= Q(currency=currency, amount=int(minor))
+    return found
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(AccountRowsAdmin):
     list_display = ("__str__", "account", "status", "total", "amount_paid", "currency", "created_at")
@@ -45,13 +92,23 @@ class InvoiceAdmin(AccountRowsAdmin):
     list_select_related = ("account__owner",)
     date_hierarchy = "created_at"
     stripe_ids = ("stripe_id", "number")
+    csv_fields = (
+        *("account_id", "number", "status", "subtotal", "discount", "tax", "total", "amount_paid", "currency"),
+        *("stripe_id", "created_at", "paid_at"),
+    )
 
 
 @admin.register(Payment)
 class PaymentAdmin(AccountRowsAdmin):
     list_display = ("__str__", "account", "money", "money_back", "paid_at")
-    list_filter = ("currency",)
+    list_filter = ("currency", BackFilter, SoldFilter)
     list_select_related = ("account__owner",)
+    date_hierarchy = "paid_at"
+    search_help_text = gettext_lazy("Owner, email, number of the account, any id at Stripe, or an amount such as 49.00")
+    csv_fields = (
+        *("account_id", "amount", "tax", "discount", "refunded", "disputed", "currency", "paid_at"),
+        *("stripe_payment_intent_id", "stripe_session_id", "invoice__stripe_id"),
+    )
     stripe_ids = ("stripe_payment_intent_id", "stripe_charge_id", "stripe_session_id", "invoice__stripe_id")
     inlines = (RefundInline, DisputeInline)
     change_form_template = "admin/quickscale_billing/payment.html"
@@ -66,11 +123,22 @@ class PaymentAdmin(AccountRowsAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = transaction.non_atomic_requests(self.admin_site.admin_view(self.refund))  # Stripe is asked
-        return [path("<int:pk>/refund/", view, name="quickscale_billing_payment_refund"), *super().get_urls()]
+        look = transaction.non_atomic_requests(self.admin_site.admin_view(partial(operating.investigate, self)))
+        return [
+            path("<int:pk>/refund/", view, name="quickscale_billing_payment_refund"),
+            path("<int:pk>/investigate/", look, name="quickscale_billing_payment_investigate"),
+            *super().get_urls(),
+        ]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Amounts as people write them, whatever places the currency has."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        amounts = minor_units(search_term)
+        return (found | queryset.filter(amounts), may_repeat) if amounts else (found, may_repeat)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         payment = self.get_object(request, object_id)
-        extra = {}
+        extra = {"investigate_url": reverse("admin:quickscale_billing_payment_investigate", args=[object_id])}
         if payment is not None and payment.refundable > 0 and request.user.has_perm(PERMISSION):
             extra["refund_url"] = reverse("admin:quickscale_billing_payment_refund", args=[payment.pk])
         return super().change_view(request, object_id, *args, **kwargs | {"extra_context": extra})
@@ -119,6 +187,10 @@ class RefundAdmin(AccountRowsAdmin):
     list_filter = ("status", "currency")
     list_select_related = ("payment",)
     stripe_ids = ("stripe_id", "payment__stripe_payment_intent_id")
+    csv_fields: tuple[str, ...] = (
+        *("stripe_id", "payment__stripe_payment_intent_id", "amount", "currency", "status", "reason"),
+        *("actor", "created_at"),
+    )
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [f"={name}" for name in self.stripe_ids]
@@ -127,3 +199,7 @@ class RefundAdmin(AccountRowsAdmin):
 @admin.register(Dispute)
 class DisputeAdmin(RefundAdmin):
     list_display = ("__str__", "payment", "amount", "currency", "status", "reason", "evidence_due_at", "opened_at")
+    csv_fields = (
+        *("stripe_id", "payment__stripe_payment_intent_id", "amount", "currency", "status", "reason"),
+        *("evidence_due_at", "opened_at", "closed_at"),
+    )

@@ -55,6 +55,10 @@ class InboxItem(models.Model):
     class Meta:
         verbose_name = _("inbox item")
         verbose_name_plural = _("inbox")
+        permissions = [
+            ("settle_again", _("Can settle again what Stripe told")),
+            ("reconcile_billing", _("Can compare with Stripe and repair")),
+        ]
         ordering = ["-arrived_at", "-pk"]
         indexes = [models.Index(fields=["state", "due_at"], name="billing_inbox_due")]
         constraints = [models.UniqueConstraint(fields=["kind", "stripe_id"], name="billing_inbox_once")]
