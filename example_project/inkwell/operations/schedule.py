@@ -29,6 +29,7 @@ def jobs():
         Job(command="rollup_usage", every=15 * minute),
         Job(command="check_webhooks", every=hour),
         Job(command="verify_ledger", every=day),
+        Job(command="reconcile_billing", every=day, arguments=["--since", "3d"]),
         Job(command="clearsessions", every=day),
         Job(command="prune_db_task_results", every=day),
     ]

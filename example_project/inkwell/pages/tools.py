@@ -79,6 +79,30 @@ TOOLS = [
         permission="quickscale_billing.view_inboxitem",
     ),
     Tool(
+        section=BILLING,
+        title=_("Payments: search, investigate, pay back"),
+        url="admin:quickscale_billing_payment_changelist",
+        permission="quickscale_billing.view_payment",
+    ),
+    Tool(
+        section=BILLING,
+        title=_("Subscriptions and their next refills"),
+        url="admin:quickscale_billing_plansubscription_changelist",
+        permission="quickscale_billing.view_plansubscription",
+    ),
+    Tool(
+        section=BILLING,
+        title=_("Webhook health"),
+        url="admin:quickscale_billing_health",
+        permission="quickscale_billing.view_inboxitem",
+    ),
+    Tool(
+        section=BILLING,
+        title=_("Compare with Stripe, and repair"),
+        url="admin:quickscale_billing_reconcile",
+        permission="quickscale_billing.reconcile_billing",
+    ),
+    Tool(
         section=PEOPLE,
         title=_("Users"),
         url="admin:accounts_user_changelist",
