@@ -56,8 +56,7 @@ class Twin:
 
     def subscribe(self, chance: random.Random) -> None:
         plan, interval = chance.choice(["basic", "pro"]), chance.choice(["month", "year"])
-        if self.subscription() is None:
-            self.pay(checkout.start(self.owner, plan, interval=interval))
+        self.pay(checkout.start(self.owner, plan, interval=interval))
 
     def upgrade(self, chance: random.Random) -> None:
         if found := self.subscription():
@@ -73,6 +72,10 @@ class Twin:
                 stripe_client().v1.subscriptions.update(found["id"], {"cancel_at_period_end": True})
             else:
                 stripe_client().v1.subscriptions.cancel(found["id"])
+
+    def resume(self, chance: random.Random) -> None:
+        if found := self.subscription():
+            stripe_client().v1.subscriptions.update(found["id"], {"cancel_at_period_end": False})
 
     def decline(self, chance: random.Random) -> None:
         self.shop.decline_next(self.customer)
@@ -114,7 +117,7 @@ class Twin:
 
 
 LIVE = {"active", "trialing", "past_due"}
-ACTS = ["buy", "subscribe", "subscribe", "upgrade", "cancel", "decline", "refund", "dispute", "nothing", "nothing"]
+ACTS = ["buy", "resume", "upgrade", "cancel", "decline", "refund", "dispute", "nothing", "nothing"]
 
 
 def lose_some(shop: Any, unlucky: Twin, chance: random.Random) -> dict[str, int]:
@@ -157,7 +160,8 @@ def test_one_repair_makes_good_what_a_month_has_lost(clock: Any, shop: Any, seed
         calendar.shift(DAY)
         calendar.sweep()
         call_command("settle_facts", verbosity=0)
-    assert counted["lost"] > counted["all"] / 8, counted
+    assert counted["lost"], counted
+    assert counted["doubled"], counted
     since = timezone.now() - 60 * DAY
     reconciliation.repair(reconciliation.drift(since))
     assert reconciliation.drift(since) == []
