@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickscale_billing", "0002_money_back"),
+        ("quickscale_billing", "0003_receipts"),
     ]
 
     operations = [
