@@ -25,7 +25,7 @@ in turns of half a second. The floor is five statements and a commit, written by
 with the same indexes, constraints and triggers. Peers run as installed."""
 MEASUREMENTS = (
     *("statements", "spend", "hold", "peers", "clients", "batches", "reading", "account", "grants", "total"),
-    *("sweep", "rollups", "storage", "run", "http", "summing"),
+    *("sweep", "rollups", "dashboard", "storage", "run", "http", "summing"),
 )
 PACKAGES = ("django", "django-ninja", "psycopg", "django-quickscale", "django-hordak", "dj-wallet")
 

@@ -54,6 +54,35 @@ def add_spends(owners: list[int], count: int) -> None:
     tidy_up()
 
 
+RUNS = """
+INSERT INTO quickscale_services_servicerun (id, service, account_id, actor, status, cost, units, error_code, duration,
+    created_at, started_at, finished_at, in_background, attempts, progress_note, entry_id, fingerprint)
+SELECT {key}, reason, account_id, '', 'succeeded', -amount, '{{}}', '', {duration},
+    created_at, created_at, created_at, {false}, 1, '', id, ''
+FROM quickscale_credits_ledgerentry
+WHERE kind = 'spend' AND id % {each} = 0 AND id NOT IN (
+    SELECT entry_id FROM quickscale_services_servicerun WHERE entry_id IS NOT NULL
+)
+"""
+RUNS_BY_VENDOR = {
+    "postgresql": {
+        "key": "gen_random_uuid()",
+        "duration": "interval '1 ms' * (1 + sequence * 7919 % 60000)",
+        "false": "false",
+    },
+    "sqlite": {"key": "lower(hex(randomblob(16)))", "duration": "1000 * (1 + sequence * 7919 % 60000)", "false": "0"},
+}
+
+
+def add_runs(each: int) -> None:
+    """A run that succeeded for each so many spends."""
+    with connection.cursor() as cursor:
+        _check_keys(cursor, role="replica")
+        cursor.execute(RUNS.format(each=each, **RUNS_BY_VENDOR[connection.vendor]))
+        _check_keys(cursor, role="origin")
+    tidy_up()
+
+
 def tidy_up() -> None:
     """What a server would do by itself in quiet hours."""
     with connection.cursor() as cursor:

@@ -33,7 +33,18 @@ Measurement = Callable[[Run], Iterator[Result]]
 
 
 def measurements() -> dict[str, Measurement]:
-    from benchmarks.measurements import batches, crowds, growth, reading, rollups, serving, spending, storage, sweeping
+    from benchmarks.measurements import (
+        batches,
+        crowds,
+        dashboard,
+        growth,
+        reading,
+        rollups,
+        serving,
+        spending,
+        storage,
+        sweeping,
+    )
 
     return {
         "statements": spending.statements,
@@ -48,6 +59,7 @@ def measurements() -> dict[str, Measurement]:
         "total": growth.entries_in_all,
         "sweep": sweeping.due_grants,
         "rollups": rollups.a_report,
+        "dashboard": dashboard.twelve_months,
         "storage": storage.bytes_per_entry,
         "run": serving.a_run_in_process,
         "http": serving.runs_over_http,
