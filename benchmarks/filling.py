@@ -1,4 +1,4 @@
-"""Making a long history quickly: whole, but written past the verbs."""
+"""Making a long history quickly: whole, and in the order of time, but written past the verbs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ SELECT account.id, account.sequence + number, 'spend', -1000000, account.balance
     '', NULL, '', '{{}}', {moment}, 0
 FROM quickscale_credits_creditaccount account, {numbers}
 WHERE account.id IN ({accounts})
+ORDER BY number
 """
 GRANTS = """
 UPDATE quickscale_credits_creditgrant SET remaining = remaining - {count}000000

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from quickscale_credits import ledger
-from quickscale_credits.analytics import rollups
+from quickscale_credits.analytics import reading, rollups
 from quickscale_credits.conf import conf
 from quickscale_credits.ledger import expiring
-from quickscale_credits.models import AccountRollup, LedgerEntry, RollupProgress, RollupWatermark, UsageRollup
+from quickscale_credits.models import AccountRollup, LedgerEntry, RollupProgress, UsageRollup
 from quickscale_credits.testing import fund
 from tests.credits.commands import run
 from tests.credits.crowds import owners, owners_with_due_credits
@@ -148,26 +148,16 @@ def test_what_a_long_transaction_commits_late_is_counted_late_but_once(db, clock
     assert rolled_up() == added_up()
 
 
-def test_reports_look_back_a_day_for_entries_that_are_not_counted(db, clock):
+def test_reports_look_for_uncounted_entries_from_the_first_one_on(db, clock):
     ada, bob = owners(2)
     fund(ada, 10)
-    clock.shift(timedelta(days=2))
     fund(bob, 10)
-    clock.shift(timedelta(hours=1))
+    run("rollup_usage")
+    assert not reading.uncounted().exists()
+    late = ledger.spend(bob, 1, reason="page")
     ledger.spend(ada, 1, reason="page")
-    run("rollup_usage")
-    assert RollupWatermark.objects.get(name="usage").entry_id == LedgerEntry.objects.earliest("pk").pk
-
-
-def test_an_entry_booked_ahead_of_time_holds_nothing_up(db, clock):
-    due, busy = owners(2)
-    fund(due, 10, expires_at=timezone.now() + timedelta(days=30))
-    ledger.expire(now=timezone.now() + timedelta(days=31))
-    fund(busy, 10)
-    clock.shift(timedelta(days=2))
-    run("rollup_usage")
-    assert rolled_up() == added_up()
-    assert RollupWatermark.objects.get(name="usage").entry_id == LedgerEntry.objects.latest("pk").pk
+    assert reading.uncounted().count() == 2
+    assert reading._first_uncounted() == late.pk
 
 
 def test_what_a_long_sweep_books_is_as_young_as_it_is(db, clock, monkeypatch):

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import F, Min, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from quickscale_credits.models import AccountRollup, CreditAccount, LedgerEntry,
 
 ONE_DAY = timedelta(days=1)
 NONE = Q(pk__lt=0)
+LATEST_ID = 2**63 - 1
 Span = AccountRollup.Span
 
 
@@ -41,7 +42,7 @@ def flows(period: Period) -> list[Flow]:
     counted = UsageRollup.objects.using(rolling.database()).filter(day__gte=period.start, day__lte=period.end)
     columns = ("day", "kind", "credit_type", "reason", "count", "amount")
     parts = [(counted if watermark else counted.filter(NONE)).values_list(*columns)]
-    parts += rollups.by_kind(uncounted(watermark).filter(period.within("created_at")))
+    parts += rollups.by_kind(uncounted().filter(period.within("created_at")))
     rows = summed(parts, by=["day", "kind", "credit_type"], sums=["SUM(amount)"])
     return [
         Flow(day=as_date(day), kind=kind, credit_type=credit_type, amount=from_micro(int(micro)))
@@ -54,19 +55,32 @@ def outstanding_before(period: Period) -> Decimal:
     """All balances added up, debts subtracted, when the period begins."""
     watermark = rolling.usable_watermark(rollups.name)
     counted = UsageRollup.objects.using(rolling.database()).filter(day__lt=period.start)
-    entries = uncounted(watermark).filter(created_at__lt=period.since)
+    entries = uncounted().filter(created_at__lt=period.since)
     parts = (counted if watermark else counted.filter(NONE)), entries
     [(micro,)] = summed([part.values_list("amount") for part in parts], by=[], sums=["SUM(amount)"])
     return from_micro(int(micro or 0))
 
 
-def uncounted(watermark: Any) -> QuerySet[LedgerEntry]:
+def uncounted() -> QuerySet[LedgerEntry]:
     """The entries that no rollup has."""
     entries = LedgerEntry.objects.using(rolling.database()).order_by()
-    if watermark is None:
+    if rolling.usable_watermark(rollups.name) is None:
         return entries
     counted = Coalesce("account__rollup_progress__sequence", 0)
-    return entries.filter(pk__gt=watermark.entry_id, sequence__gt=counted)
+    return entries.filter(pk__gte=_first_uncounted(), sequence__gt=counted)
+
+
+@remembered
+def _first_uncounted() -> int:
+    """The least id that such an entry has: without it, databases would look for them among all entries.
+
+    An account's ids ascend with its sequences, so it is that of the first one of some account that is behind.
+    """
+    using = rolling.database()
+    done = Coalesce("account__rollup_progress__sequence", 0)
+    behind = LedgerEntry.objects.using(using).filter(account__sequence__gt=done, sequence=done + 1)
+    first = behind.aggregate(first=Min("pk"))["first"]
+    return LATEST_ID if first is None else first
 
 
 def active_accounts(period: Period) -> int:
@@ -131,7 +145,7 @@ def _spends(period: Period) -> list[QuerySet[Any]]:
             for place in period.places
             if place not in whole
         ]
-    live = uncounted(watermark).filter(period.within("created_at"))
+    live = uncounted().filter(period.within("created_at"))
     spends = rollups.spends_by(live, Span.DAY, period.place_of("created_at"))
     return [*parts, spends.values_list("of_start", "account_id", "total")]
 

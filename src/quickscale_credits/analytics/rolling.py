@@ -78,7 +78,7 @@ def reset_watermark(name: str) -> None:
     watermarks = RollupWatermark.objects.using(database())
     watermarks.get_or_create(name=name, defaults={"time_zone": conf.REPORTING_TIME_ZONE})
     watermarks.select_for_update().get(name=name)
-    watermarks.filter(name=name).update(time_zone=conf.REPORTING_TIME_ZONE, entry_id=0, closed_until=None)
+    watermarks.filter(name=name).update(time_zone=conf.REPORTING_TIME_ZONE, closed_until=None)
 
 
 @remembered

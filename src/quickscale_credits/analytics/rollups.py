@@ -9,13 +9,11 @@ This module is a `rolling.Rollup`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, DateField, F, Q, QuerySet, Sum, Value
+from django.db.models import Count, DateField, F, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, TruncDate, TruncMonth
-from django.utils import timezone
 
 from quickscale_credits.analytics import rolling
 from quickscale_credits.analytics.merging import merge
@@ -33,8 +31,6 @@ name = "usage"
 what = "entries"
 PAGE = 20_000
 ACCOUNTS = 1_000
-# An entry has its id before it is committed. Whoever needs longer than this for that is counted by the next run.
-LONGEST_TRANSACTION = timedelta(days=1)
 Kind = LedgerEntry.Kind
 Span = AccountRollup.Span
 
@@ -45,7 +41,6 @@ def roll_up() -> Iterator[int]:
     while page := _roll_up_page(after):
         after, count = page
         yield count
-    _raise_floor()
 
 
 def rebuild() -> Iterator[int]:
@@ -149,20 +144,3 @@ def spends_by(entries: QuerySet[LedgerEntry], span: str, start: Any) -> QuerySet
     grouped = spends.annotate(of_span=Value(str(span)), of_start=start).values("of_span", "of_start", "account_id")
     counted = grouped.annotate(number=Count("pk"), total=Sum(-F("amount")))
     return counted.values_list("of_span", "of_start", "account_id", "number", "total")
-
-
-def _raise_floor() -> None:
-    """Where reports begin to look for entries that are not counted: after the last before the first that is young.
-
-    Older ones are counted, now that all accounts were looked at. Booked ahead of time is not young.
-    """
-    using = rolling.database()
-    with transaction.atomic(using=using):
-        watermark = rolling.locked_watermark(name)
-        now = timezone.now()
-        is_young = Q(created_at__gt=now - LONGEST_TRANSACTION, created_at__lte=now)
-        ids = LedgerEntry.objects.using(using).filter(pk__gt=watermark.entry_id).values_list("pk", flat=True)
-        young = ids.filter(is_young).order_by("pk").first()
-        older = ids if young is None else ids.filter(pk__lt=young)
-        watermark.entry_id = older.order_by("-pk").first() or watermark.entry_id
-        watermark.save(using=using, update_fields=["entry_id"])

@@ -76,11 +76,10 @@ class RollupProgress(models.Model):
 
 
 class RollupWatermark(models.Model):
-    """The time zone whose days rollups have, and an entry before which none is uncounted; locked while they change."""
+    """The time zone whose days a rollup has, and the first that it has not closed; locked while it is filled."""
 
     name = models.CharField(max_length=64, unique=True)
     time_zone = models.CharField(max_length=64)
-    entry_id = models.BigIntegerField(default=0)
     closed_until = models.DateField(null=True)
 
     class Meta:
