@@ -20,6 +20,12 @@ CREDITS, SERVICES, BILLING, PEOPLE = _("Credits"), _("Services"), _("Billing"), 
 TOOLS = [
     Tool(
         section=CREDITS,
+        title=_("Figures: what moves, who uses what, and how it goes"),
+        url="quickscale_analytics:dashboard",
+        permission="quickscale_credits.view_analytics",
+    ),
+    Tool(
+        section=CREDITS,
         title=_("Accounts: balances, grants, corrections"),
         url="admin:quickscale_credits_creditaccount_changelist",
         permission="quickscale_credits.view_creditaccount",
