@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +18,7 @@ from quickscale_credits.conf import SettingsDict
 
 SELLER_KEYS = frozenset({"name", "address", "tax_id", "email", "phone", "website", "note"})
 SITE = re.compile(r"https?://[^/\s]+")
+CURRENCY = re.compile(r"[a-z]{3}")
 
 
 class BillingSettings(SettingsDict):
@@ -104,6 +107,27 @@ class BillingSettings(SettingsDict):
         return None if value is None else Path(value)
 
     @property
+    def REPORTING_CURRENCY(self) -> str | None:  # noqa: N802
+        """In which the dashboard adds up all currencies, beside each by itself; None: they are never added."""
+        value = self.get("REPORTING_CURRENCY", None)
+        if value is not None and not (isinstance(value, str) and CURRENCY.fullmatch(value)):
+            raise ImproperlyConfigured(
+                f'{self.setting}["REPORTING_CURRENCY"] must be three letters such as "usd", not {value!r}.'
+            )
+        return value
+
+    @property
+    def REPORTING_RATES(self) -> dict[str, Fraction]:  # noqa: N802
+        """How much of the reporting currency one of another is worth, such as `{"eur": "1.08"}`."""
+        value = self.get("REPORTING_RATES", {})
+        try:
+            return {currency: _rate(currency, rate) for currency, rate in value.items()}
+        except (AttributeError, TypeError, ValueError, ArithmeticError):
+            raise ImproperlyConfigured(
+                f'{self.setting}["REPORTING_RATES"] must be a dict such as {{"eur": "1.08"}}, not {value!r}.'
+            ) from None
+
+    @property
     def SITE_URL(self) -> str | None:  # noqa: N802
         """Where the site is, such as "https://inkwell.example"; None for the first of `ALLOWED_HOSTS`."""
         value = self.get("SITE_URL", None)
@@ -132,6 +156,15 @@ class BillingSettings(SettingsDict):
 
 def _is_told(value: object) -> bool:
     return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(each, str) for each in value))
+
+
+def _rate(currency: str, rate: object) -> Fraction:
+    if not CURRENCY.fullmatch(currency) or isinstance(rate, bool) or not isinstance(rate, str | int | Decimal):
+        raise TypeError(currency)
+    exact = Fraction(rate)
+    if exact <= 0:
+        raise ValueError(currency)
+    return exact
 
 
 conf = BillingSettings()

@@ -11,6 +11,7 @@ from fractions import Fraction
 from quickscale_billing import fulfillment, refilling, shares
 from quickscale_billing.exceptions import Unsettled
 from quickscale_billing.models import Fact, PaidSegment, PlanPrice, PlanSubscription, Refill
+from quickscale_billing.monthly import monthly
 from quickscale_billing.periods import MICROSECOND, Period, period_at, periods_after, refills_after
 from quickscale_billing.stripe.readers import InvoiceLine, InvoiceState
 from quickscale_billing.windows import SLACK, counted_from, moment
@@ -132,12 +133,19 @@ def _segment(
         rollover_cap=plan.rollover_cap,
         interval=price.interval,
         amount=line.amount,
+        monthly=_monthly(line, price),
         currency=invoice.currency,
         stripe_price_id=price.stripe_price_id,
         stripe_invoice_id=invoice.id,
         stripe_line_id=line.id,
         **columns,
     )
+
+
+def _monthly(line: InvoiceLine, price: PlanPrice) -> int:
+    """A proration's line has only a part of the price."""
+    full = price.amount if line.is_proration else line.amount
+    return monthly(full, price.interval, kept=Fraction(line.net, line.amount))
 
 
 def _take_over_refill(subscription: PlanSubscription, period: Period, *, key: str, stripe_id: str) -> None:

@@ -170,6 +170,9 @@ class PaidSegment(models.Model):
     rollover_cap = CreditField(_("rollover cap"), null=True)
     interval = models.CharField(_("interval"), max_length=5, choices=Interval)
     amount = MinorUnitsField(_("amount"), help_text=_("Of this line of the invoice, before discounts and tax."))
+    monthly = MinorUnitsField(
+        _("monthly value"), default=0, help_text=_("Of its full price, after discounts and before tax.")
+    )
     currency = CurrencyField(_("currency"))
     stripe_price_id = StripeIdField(_("price at Stripe"))
     stripe_invoice_id = StripeIdField(_("invoice at Stripe"), db_index=True)
