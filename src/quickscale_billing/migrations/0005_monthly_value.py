@@ -7,7 +7,7 @@ import quickscale_billing.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickscale_billing", "0003_receipts"),
+        ("quickscale_billing", "0004_operators"),
     ]
 
     operations = [
