@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from quickscale_billing import checkout, facts
 from quickscale_billing.exceptions import BillingError, Unsettled
-from quickscale_billing.models import CheckoutSession, Customer, PlanSubscription, Receipt
+from quickscale_billing.models import CheckoutSession, Customer, Payment, PlanSubscription, Receipt
 from quickscale_billing.stripe import changing, customers, retrieving
 from quickscale_billing.stripe.forgetting import forget
 from quickscale_credits.erasing import owner_guard
@@ -71,5 +71,7 @@ def _scrub(account: CreditAccount) -> None:
         known, visits = Customer.objects.filter(account=account), CheckoutSession.objects.filter(account=account)
         known.update(email="")
         visits.update(url="", success_url="", cancel_url="")
+        receipts = Receipt.objects.filter(payment__in=Payment.objects.filter(account=account))
+        receipts.update(buyer=[])
         receipts = Receipt.objects.filter(payment__account=account)
         receipts.update(buyer=[])

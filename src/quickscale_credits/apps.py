@@ -10,10 +10,9 @@ class CreditsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from quickscale_credits import checks, erasing, triggers  # noqa: F401
+        from quickscale_credits import checks, triggers  # noqa: F401
         from quickscale_credits.analytics import panels, rolling, rollups  # noqa: F401
 
-        erasing.watch_owners()
         rolling.register(rollups)
         post_migrate.connect(triggers.install_after_migrate, sender=self)
         autodiscover_modules("analytics")

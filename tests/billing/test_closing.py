@@ -11,9 +11,9 @@ from django.contrib.auth import get_user_model
 from django.db.models import ProtectedError
 from django.test import override_settings
 
-from quickscale_billing import billing, checkout, facts, subscriptions
+from quickscale_billing import billing, checkout, facts, history, subscriptions
 from quickscale_billing.exceptions import StripeUnavailable
-from quickscale_billing.models import CheckoutSession, Customer, PlanSubscription
+from quickscale_billing.models import CheckoutSession, Customer, Payment, PlanSubscription
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.models import CreditAccount
@@ -47,6 +47,7 @@ def test_whoever_is_still_charged_is_not_deleted_until_they_are_closed(shop: Any
         with pytest.raises(ProtectedError, match=r"billing.close") as refused:
             delete()
         assert refused.value.protected_objects == {subscription}
+        assert get_user_model().objects.filter(pk=ada.pk).exists()  # and the transaction is usable
     billing.close(ada)
     assert at_stripe(shop, "subscription") == ["canceled"]
     ada.delete()
@@ -103,6 +104,7 @@ def test_24_no_personal_data_is_left(shop: Any, ada: Any) -> None:
     connect(shop)
     subscribe(shop, ada)
     shop.webhooks.deliver()
+    assert history.receipts.assigned(Payment.objects.get()).buyer
     assert EMAIL in everything()
     billing.close(ada)
     before = ledger_of(ada)
