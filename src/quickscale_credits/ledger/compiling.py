@@ -67,6 +67,14 @@ class Compiled:
             found[index] = db.fit(found[index], field)
         return found
 
+    def lists(self, db: Session) -> str:
+        """A list for each place, as Django's `bulk_create` has it: psycopg looks long for thousands of places."""
+        types = [place.output_field.db_type(db.connection).split("(")[0] for place in self.places]
+        return f"UNNEST({', '.join(f'(%s)::{name}[]' for name in types)})"
+
+    def columns(self, rows: Sequence[Values], db: Session) -> list[list[Any]]:
+        return [*map(list, zip(*(self.filled(values, db) for values in rows), strict=True))]
+
 
 class Statement:
     """`build(using)` gives a query whose values may be slots; it is called once per database."""
@@ -77,6 +85,20 @@ class Statement:
 
     def all(self, db: Session, **values: Any) -> list[tuple[Any, ...]]:
         self._execute(db, values)
+        return db.rows()
+
+    def all_among(self, db: Session, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows for any of these values of its last slot: in `__in`, Django looks at each for long."""
+        compiled = self.on(db)
+        *fixed, slot = compiled.places
+        given = list(values) if slot.is_plain else [db.fit(value, slot.output_field) for value in values]
+        if not given:
+            return []
+        if db.connection.vendor == "postgresql":
+            among, places = "= ANY(%s)", [*fixed, given]
+        else:
+            among, places = f"IN ({', '.join(['%s'] * len(given))})", [*fixed, *given]
+        db.cursor.execute(compiled.text.replace("= (%s)", among), places)
         return db.rows()
 
     def change(self, db: Session, **values: Any) -> int:
@@ -118,13 +140,10 @@ class Statement:
         return [pk for [pk] in db.rows()]
 
     def _insert_columns(self, db: Session, rows: Sequence[Values]) -> list[int]:
-        """A list for each column, as Django's `bulk_create` has it: psycopg looks long for thousands of places."""
         compiled = self.on(db)
-        types = [place.output_field.db_type(db.connection).split("(")[0] for place in compiled.places]
-        row = f"VALUES ({', '.join(['%s'] * len(types))})"
-        lists = f"SELECT * FROM UNNEST({', '.join(f'(%s)::{name}[]' for name in types)})"  # noqa: S608 - types alone
-        columns = zip(*(compiled.filled(values, db) for values in rows), strict=True)
-        db.cursor.execute(compiled.text.replace(row, lists), [*map(list, columns)])
+        row = f"VALUES ({', '.join(['%s'] * len(compiled.places))})"
+        lists = f"SELECT * FROM {compiled.lists(db)}"  # noqa: S608 - types alone
+        db.cursor.execute(compiled.text.replace(row, lists), compiled.columns(rows, db))
         return [pk for [pk] in db.rows()]
 
     def on(self, db: Session) -> Compiled:
@@ -148,12 +167,22 @@ class Setting(Statement):
 
     def change_each(self, db: Session, rows: Sequence[Values]) -> None:
         """Many rows at once where the way to the server costs more than the statement."""
+        if len(rows) > 1 and db.connection.vendor == "postgresql":
+            self._change_columns(db, rows)
+            return
         while len(rows) >= AT_ONCE and db.connection.vendor != "sqlite":
             page, rows = rows[:AT_ONCE], rows[AT_ONCE:]
             varying = tuple(name for name in self.names if len({values[name] for values in page}) > 1)
             own = {f"{name} {row}": values[name] for row, values in enumerate(page) for name in ("pk", *varying)}
             self.at_once(varying).change(db, **page[0] | own)
         super().change_each(db, rows)
+
+    def _change_columns(self, db: Session, rows: Sequence[Values]) -> None:
+        compiled = self.on(db)
+        names = [f"column{index}" for index in range(len(compiled.places))]
+        setting, where = (compiled.text % tuple(names)).split(" WHERE ")
+        lists = f" FROM {compiled.lists(db)} AS row ({', '.join(names)}) WHERE "
+        db.cursor.execute(setting + lists + where, compiled.columns(rows, db))
 
 
 def _setting_at_once(model: type[models.Model], names: tuple[str, ...], varying: tuple[str, ...]) -> Query:

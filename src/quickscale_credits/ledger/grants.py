@@ -87,8 +87,7 @@ def due_lines(book: Book) -> list[GrantLine]:
 def read_heads(books: Sequence[Book]) -> None:
     """Read the grant that pays next in each of these accounts at once, for a batch that will take from all of them."""
     by_head = {book.head: book for book in books if book.head is not None}
-    rows = raw_rows(CreditGrant.objects.filter(pk__in=list(by_head)).values_list(*statements.GRANT), books[0].db)
-    for row in rows:
+    for row in statements.heads.all_among(books[0].db, list(by_head)):
         _kept(by_head[row[0]], row)
 
 

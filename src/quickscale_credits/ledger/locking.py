@@ -150,7 +150,7 @@ def lock_accounts(tx: Tx, account_ids: list[int], *, now: datetime | None = None
 def lock_rows(tx: Tx, account_ids: list[int]) -> list[tuple[Any, ...]]:
     """Lock without counting what is due: for one who reads rows that may be damaged."""
     _take_write_lock(tx)
-    return statements.lock_many(tx.db, account_ids)
+    return statements.lock_many.all_among(tx.db, account_ids)
 
 
 def lock_owners(tx: Tx, owners: Sequence[Owner]) -> list[Book | None]:
@@ -167,8 +167,9 @@ def account_ids(tx: Tx, owners: Sequence[Owner]) -> list[int | None]:
     """Whose account each one is, without locking; None for an owner who has none."""
     wanted = [next(iter(identifying(owner).items())) for owner in owners]
     of_owners = {value for column, value in wanted if column == "owner_id"}
-    accounts = CreditAccount.objects.using(tx.using).filter(owner_id__in=of_owners)
-    known = dict(accounts.values_list("owner_id", "pk")) if of_owners else {}
+    rows = statements.ids_by_owner.all_among(tx.db, list(of_owners))
+    as_pk = CreditAccount._meta.get_field("owner").target_field.to_python
+    known = {as_pk(owner_id): pk for owner_id, pk in rows}
     return [value if column == "pk" else known.get(value) for column, value in wanted]
 
 

@@ -14,12 +14,10 @@ from quickscale_credits.ledger.compiling import (
     Statement,
     inserting,
     locking,
-    raw_rows,
     slots,
     updating,
 )
 from quickscale_credits.ledger.sealing import ENTRY
-from quickscale_credits.ledger.session import Session
 from quickscale_credits.models import CreditAccount, CreditGrant, Hold, LedgerEntry, SpendingLimit
 
 PAGE = 16
@@ -55,9 +53,10 @@ lock_by_owner = Statement(lambda using: _accounts(using, **slots(CreditAccount, 
 lock_by_id = Statement(lambda using: _accounts(using, pk=PK))
 
 
-def lock_many(db: Session, account_ids: list[int]) -> list[tuple[Any, ...]]:
-    return raw_rows(_accounts(db.using, pk__in=account_ids).order_by("id"), db)
-
+lock_many = Statement(lambda using: _accounts(using, pk=PK).order_by("id"))
+ids_by_owner = Statement(
+    lambda using: CreditAccount.objects.filter(**slots(CreditAccount, "owner_id")).values_list("owner_id", "pk")
+)
 
 touch = Statement(lambda using: updating(CreditAccount, {"pk": 0}, {"sequence": F("sequence")}))
 
@@ -78,6 +77,7 @@ def _first_end(rows: Callable[..., Any]) -> Statement:
     return Statement(lambda using: rows(expires_at__gt=_NOW).order_by("expires_at").values_list("expires_at")[:1])
 
 
+heads = Statement(lambda using: CreditGrant.objects.filter(pk=PK).values_list(*GRANT))
 open_grants = Statement(lambda using: _open_grants().in_spending_order().values_list(*GRANT)[:PAGE])
 due_grants = Statement(lambda using: _open_grants(expires_at__lte=_NOW).in_spending_order().values_list(*GRANT))
 due_holds = Statement(lambda using: _open_holds(expires_at__lte=_NOW).values_list("id"))
