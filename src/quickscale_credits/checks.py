@@ -94,6 +94,21 @@ def check_rollups_have_the_days_of_reports(databases: Sequence[str] | None = Non
     return [Warning(message, hint="Run rollup_usage --rebuild.", id="quickscale_credits.W005")]
 
 
+@register(Tags.database)
+def check_database_knows_the_time_zone(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    from quickscale_credits.analytics import rolling
+
+    alias = rolling.database()
+    if alias not in (databases or []) or rolling.knows_the_time_zone(alias):
+        return []
+    message = (
+        f"The database {alias!r} has no time zones, so that there are no reports in the days of "
+        f"{conf.REPORTING_TIME_ZONE}."
+    )
+    hint = "Load them with mysql_tzinfo_to_sql, as Django's notes on MySQL say, or report in UTC."
+    return [Error(message, hint=hint, id="quickscale_credits.E006")]
+
+
 def misspelled_keys(conf: SettingsDict, check_id: str) -> list[CheckMessage]:
     """A warning for each key of a settings dict that nobody reads. For every app of ours."""
     known = conf.keys()

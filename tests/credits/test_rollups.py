@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from quickscale_credits import ledger
@@ -23,6 +24,11 @@ from tests.stories.threads import at_once
 pytestmark = pytest.mark.mariadb
 committed = pytest.mark.django_db(transaction=True)
 LATER = timedelta(minutes=10)
+
+
+def require_time_zones():
+    if not connection.features.has_zoneinfo_database:
+        pytest.skip("this server has no time zone tables, and knows UTC alone")
 
 
 def rolled_up():
@@ -88,6 +94,8 @@ def test_rollups_equal_an_independent_sum(db, clock):
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
 def test_rollups_by_account_equal_an_independent_sum_in_any_time_zone(db, clock, settings, zone):
+    if zone != "UTC":
+        require_time_zones()
     settings.QUICKSCALE_CREDITS = {"REPORTING_TIME_ZONE": zone}
     months_of_business(clock)
     run("rollup_usage")
@@ -95,7 +103,17 @@ def test_rollups_by_account_equal_an_independent_sum_in_any_time_zone(db, clock,
     assert rolled_up_by_account() == added_up_by_account()
 
 
+def test_a_database_without_time_zones_is_told_apart(db, settings, monkeypatch):
+    monkeypatch.setattr(connection.features, "has_zoneinfo_database", False)
+    assert run("rollup_usage") == "0 entries added up.\n0 runs added up.\n"
+    settings.QUICKSCALE_CREDITS = {"REPORTING_TIME_ZONE": "Asia/Tokyo"}
+    assert "quickscale_credits.E006" in [message.id for message in run_checks(databases=["default"])]
+    with pytest.raises(CommandError, match="E006"):
+        run("rollup_usage")
+
+
 def test_rollups_are_not_mixed_of_two_time_zones(user, clock, settings):
+    require_time_zones()
     months_of_business(clock)
     run("rollup_usage")
     settings.QUICKSCALE_CREDITS = {"REPORTING_TIME_ZONE": "Asia/Tokyo"}

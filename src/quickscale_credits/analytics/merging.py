@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connections
 from django.db.models import Model, QuerySet
 
+NO_ORDER = " ORDER BY NULL"  # which Django gives MySQL, and which may not stand in a part of a union
+
 
 def merge(rows: QuerySet[Any], into: type[Model], *, key: Sequence[str], added: Sequence[str]) -> None:
     """INSERT … SELECT, in one statement: where a row with the same key is there, the numbers are added to its own.
@@ -56,6 +58,6 @@ def _compiled(parts: Sequence[QuerySet[Any]], using: str) -> tuple[str, list[Any
     selects, params = [], []
     for part in parts:
         sql, given = part.order_by().query.get_compiler(using).as_sql()
-        selects.append(sql)
+        selects.append(sql.removesuffix(NO_ORDER))
         params += given
     return " UNION ALL ".join(selects), params

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from django.db import OperationalError, ProgrammingError, router
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, ProgrammingError, connections, router
 
 from quickscale_credits.analytics.memory import remembered
 from quickscale_credits.conf import conf
@@ -56,13 +57,26 @@ def database() -> str:
     return router.db_for_write(RollupWatermark)
 
 
+def knows_the_time_zone(using: str) -> bool:
+    """MySQL and MariaDB know UTC alone until their time zone tables are loaded."""
+    return conf.REPORTING_TIME_ZONE == "UTC" or connections[using].features.has_zoneinfo_database
+
+
 def make_watermark(name: str) -> None:
-    """That it is there to be locked. Raises `OtherTimeZone`."""
-    watermark, _ = RollupWatermark.objects.using(database()).get_or_create(
-        name=name, defaults={"time_zone": conf.REPORTING_TIME_ZONE}
-    )
+    """That it is there to be locked. Raises `OtherTimeZone`, or `ImproperlyConfigured` where there are no zones."""
+    if not knows_the_time_zone(database()):
+        raise ImproperlyConfigured("Load the time zones into the database: check quickscale_credits.E006 says how.")
+    watermark = made_watermark(name)
     if watermark.time_zone != conf.REPORTING_TIME_ZONE:
         raise OtherTimeZone(watermark.time_zone)
+
+
+def made_watermark(name: str) -> RollupWatermark:
+    """Of whatever time zone. Outside a transaction, in which two that make it at once could wait for each other."""
+    made, _ = RollupWatermark.objects.using(database()).get_or_create(
+        name=name, defaults={"time_zone": conf.REPORTING_TIME_ZONE}
+    )
+    return made
 
 
 def locked_watermark(name: str) -> RollupWatermark:
@@ -74,9 +88,8 @@ def locked_watermark(name: str) -> RollupWatermark:
 
 
 def reset_watermark(name: str) -> None:
-    """In a transaction: locked, in the time zone of the reports, with nothing counted."""
+    """In a transaction: locked, in the time zone of the reports, with nothing counted. It must have been made."""
     watermarks = RollupWatermark.objects.using(database())
-    watermarks.get_or_create(name=name, defaults={"time_zone": conf.REPORTING_TIME_ZONE})
     watermarks.select_for_update().get(name=name)
     watermarks.filter(name=name).update(time_zone=conf.REPORTING_TIME_ZONE, closed_until=None)
 

@@ -45,6 +45,7 @@ def roll_up() -> Iterator[int]:
 
 def rebuild() -> Iterator[int]:
     using = rolling.database()
+    rolling.made_watermark(name)
     with transaction.atomic(using=using):
         rolling.reset_watermark(name)
         for model in (UsageRollup, AccountRollup, RollupProgress):

@@ -42,6 +42,7 @@ def roll_up() -> Iterator[int]:
 
 def rebuild() -> Iterator[int]:
     using = rolling.database()
+    rolling.made_watermark(name)
     with transaction.atomic(using=using):
         rolling.reset_watermark(name)
         for model in (ServiceRollup, ServiceAccountRollup):
