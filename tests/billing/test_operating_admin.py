@@ -58,8 +58,8 @@ def test_a_payment_is_found_by_person_by_any_id_and_by_amount(ada: Any, admin_cl
     known = ["ada", "ada@example.com", payment.stripe_payment_intent_id, payment.stripe_session_id]
     for query in (*known, str(payment.account_id), amount, amount.replace(".", ",")):
         assert found(admin_client, query) == 1, query
-    for query in ("bob", "pi_else", "0.01", "nan", "1e400", "\x00"):
-        assert found(admin_client, query.replace("\x00", "x")) == 0, query
+    for query in ("bob", "pi_else", "0.01", "nan", "1e400"):
+        assert found(admin_client, query) == 0, query
 
 
 @pytest.mark.parametrize(
