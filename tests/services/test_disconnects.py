@@ -94,19 +94,16 @@ def events(response):
 
 def tell_until_it_ends(pipe):
     """A server may notice only by what it writes that nobody reads any more."""
-    while True:
-        run = ServiceRun.objects.get()
-        if run.has_ended:
-            return run
-        with suppress(OSError):  # nobody has opened the pipe yet, or everybody has closed it
-            tell(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-
-
-def tell(descriptor):
-    os.set_blocking(descriptor, True)
-    with open(descriptor, "w", buffering=1) as told:
+    descriptor = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # opens without a reader, and outlives one
+    try:
         while True:
-            told.write("more\n")
+            run = ServiceRun.objects.get()
+            if run.has_ended:
+                return run
+            with suppress(BlockingIOError):  # the pipe is full: nobody reads it any more
+                os.write(descriptor, b"more\n")
+    finally:
+        os.close(descriptor)
 
 
 def answer_of(port, pipe, **headers):
