@@ -78,6 +78,19 @@ def check_api_version(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def check_queue(**kwargs: Any) -> list[CheckMessage]:
+    from quickscale_billing import queueing
+
+    try:
+        queueing.require()
+    except Exception as error:  # django.tasks has its own errors, by version
+        if isinstance(conf.raw().get("QUEUE"), str):  # else E001 says so
+            hint = "Name a backend of TASKS, or the dotted path of a function of a job's name and a number."
+            return [Error(str(error), hint=hint, id="quickscale_billing.E009")]
+    return []
+
+
+@register()
 def check_addresses(**kwargs: Any) -> list[CheckMessage]:
     return [*_pages(), *_site()]
 

@@ -107,6 +107,16 @@ class BillingSettings(SettingsDict):
         return None if value is None else Path(value)
 
     @property
+    def QUEUE(self) -> str | None:  # noqa: N802
+        """What hands work to workers: an alias in `TASKS`, or a dotted path; None: sweeps do it all."""
+        value = self.get("QUEUE", None)
+        if value is not None and not (isinstance(value, str) and value):
+            raise ImproperlyConfigured(
+                f'{self.setting}["QUEUE"] must be an alias in TASKS or the dotted path of a function, not {value!r}.'
+            )
+        return value
+
+    @property
     def REPORTING_CURRENCY(self) -> str | None:  # noqa: N802
         """In which the dashboard adds up all currencies, beside each by itself; None: they are never added."""
         value = self.get("REPORTING_CURRENCY", None)

@@ -42,11 +42,18 @@ def test_a_misspelled_setting_is_told(settings):
         {"CANCEL_URL": 7},
         {"PLAN_CHANGE_CREDITS": "all"},
         {"REFILL_GRACE": 24},
+        {"QUEUE": 7},
     ],
 )
 def test_a_value_that_cannot_be_used_is_told(settings, value):
     settings.QUICKSCALE_BILLING = value
     assert "E001" in told()
+
+
+@pytest.mark.parametrize("queue", ["slow-lane", "shop.queue.nobody"])
+def test_a_queue_that_is_not_there_is_told(settings, queue):
+    settings.QUICKSCALE_BILLING = {"QUEUE": queue}
+    assert told() == ["E009"]
 
 
 def test_options_of_the_checkout_that_are_ours_are_told(settings):
