@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -48,16 +49,36 @@ def problem(error: Exception) -> Problem:
     status = next(status for kind, (status, _code) in ANSWERS.items() if isinstance(error, kind))
     if isinstance(error, InsufficientCredits):
         return Problem(status=status, message=_missing(error), lacks_credits=True)
+    if isinstance(error, SpendingLimitExceeded):
+        return Problem(status=status, message=_beyond(error))
     if isinstance(error, InvalidInput):
         return Problem(status=status, message=_("Please look at what is marked below. Nothing was charged."))
     return Problem(status=status, message=str(error))
 
 
 def _missing(error: InsufficientCredits) -> str:
-    rest = {name: number_format(getattr(error, name), force_grouping=True) for name in ("available", "shortfall")}
+    rest = {name: _number(getattr(error, name)) for name in ("available", "shortfall")}
     amounts = rest | {"required": in_credits(error.required)}
     return (
         _("This run needs %(required)s and you have %(available)s: %(shortfall)s are missing.") % amounts
         + " "
         + _("Nothing was charged.")
     )
+
+
+def _beyond(error: SpendingLimitExceeded) -> str:
+    amounts = {
+        "limit": in_credits(error.limit.amount),
+        "period": error.limit.get_period_display(),
+        "left": _number(max(error.limit.amount - error.spent, Decimal(0))),
+        "required": in_credits(error.required),
+    }
+    return (
+        _("You may spend %(limit)s %(period)s, of which %(left)s are left; this run needs %(required)s.") % amounts
+        + " "
+        + _("Nothing was charged.")
+    )
+
+
+def _number(amount: Decimal) -> str:
+    return number_format(amount, use_l10n=True, force_grouping=True)

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from ninja.errors import ValidationError
 
 from quickscale_credits.exceptions import InsufficientCredits, LedgerDamaged
@@ -68,11 +69,13 @@ ANSWERS: dict[type[Exception], tuple[int, str]] = {
 }
 # Of the others, the exception's own message is fit for a client.
 DETAILS = {
-    "unauthorized": "Send Authorization: Bearer with a valid API key, or log in.",
-    "not_found": "There is nothing here, or it is not yours.",
-    "payload_too_large": "The body is larger than is accepted here.",
-    "unavailable": "This cannot be answered at the moment. Try again; an Idempotency-Key makes that safe.",
-    "internal_error": "Something went wrong here. It was logged under this id.",
+    "unauthorized": gettext_lazy("Send Authorization: Bearer with a valid API key, or log in."),
+    "not_found": gettext_lazy("There is nothing here, or it is not yours."),
+    "payload_too_large": gettext_lazy("The body is larger than is accepted here."),
+    "unavailable": gettext_lazy(
+        "This cannot be answered at the moment. Try again; an Idempotency-Key makes that safe."
+    ),
+    "internal_error": gettext_lazy("Something went wrong here. It was logged under this id."),
 }
 CODES = sorted({code for _status, code in ANSWERS.values()})
 
@@ -107,8 +110,8 @@ def _detail(error: Exception, code: str) -> str:
     if code == "invalid_input":
         return _("The input does not fit.")
     if isinstance(error, MethodNotAllowed):
-        return f"This address has {error.allowed}."
-    return DETAILS.get(code) or str(error)
+        return _("This address has %(methods)s.") % {"methods": error.allowed}
+    return str(DETAILS.get(code) or error)
 
 
 def _extras(error: Exception, code: str) -> dict[str, Any]:
