@@ -57,6 +57,7 @@ class Refund(models.Model):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         ordering = ["-created_at", "-pk"]
+        indexes = [models.Index(fields=["created_at"], name="billing_refund_time")]
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="billing_refund_amount_positive")]
 
     def __str__(self) -> str:
@@ -102,6 +103,7 @@ class Dispute(models.Model):
         verbose_name = _("dispute")
         verbose_name_plural = _("disputes")
         ordering = ["-opened_at", "-pk"]
+        indexes = [models.Index(fields=["closed_at"], name="billing_dispute_end")]
 
     def __str__(self) -> str:
         return str(self.stripe_id)
