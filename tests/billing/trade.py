@@ -183,22 +183,29 @@ class Trade:
         paid.save()
 
     def buy(self, account, currency, at) -> None:
-        pack, quantity = self.chance.choice(self.packs), self.chance.choice([1, 1, 3])
-        paid = self.pay(account, 900 * quantity, currency, at)
-        entry = ledger.grant(account, 100 * quantity + 7, credit_type="pay_as_you_go", reason="pack")
-        Purchase.objects.create(
-            account=account,
-            pack=pack,
-            quantity=quantity,
-            credits=100,
-            bonus_credits=7,
-            amount=paid.amount,
-            tax=paid.tax,
-            currency=currency,
-            stripe_session_id="cs_1",
-            stripe_line_id=self.name("li"),
-            payment=paid,
-            entry=entry,
+        packs, quantity = (
+            self.chance.sample(self.packs, self.chance.choice([1, 1, 1, 2])),
+            self.chance.choice([1, 1, 3]),
         )
+        paid = self.pay(account, 900 * quantity * len(packs), currency, at)
+        amount, tax = paid.amount, paid.tax
+        for pack in packs:
+            is_last = pack is packs[-1]
+            entry = ledger.grant(account, 100 * quantity + 7, credit_type="pay_as_you_go", reason="pack")
+            bought = Purchase.objects.create(
+                account=account,
+                pack=pack,
+                quantity=quantity,
+                credits=100,
+                bonus_credits=7,
+                amount=amount if is_last else amount // 3,
+                tax=tax if is_last else tax // 3,
+                currency=currency,
+                stripe_session_id="cs_1",
+                stripe_line_id=self.name("li"),
+                payment=paid,
+                entry=entry,
+            )
+            amount, tax = amount - bought.amount, tax - bought.tax
         if self.chance.random() < 0.5:
             ledger.spend(account, self.chance.randrange(1, 90), reason="run")

@@ -8,8 +8,8 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from quickscale_billing.analytics import moneys, sales
-from quickscale_billing.analytics.sales import Product, Sale
+from quickscale_billing.analytics import moneys, products, sales
+from quickscale_billing.analytics.sale import Product, Sale
 from quickscale_billing.conf import conf
 from quickscale_credits.analytics import Column, Figure, Panel, Period, Series, Table, Unit
 
@@ -46,8 +46,8 @@ KINDS: Final = {
     ),
 }
 BY_PRODUCT = _(
-    "A payment counts under the last plan that its invoice pays for, or the first pack bought with it; what went back, "
-    "in the period in which it did."
+    "Each pack with what it cost, else a payment under the last plan that its invoice pays for; what went back, in the "
+    "period in which it did and in proportion. A payment for several packs counts with each of them."
 )
 
 
@@ -145,14 +145,14 @@ def _by_place(period: Period, rows: Iterable[Sale], key: str) -> dict[object, in
 
 def _by_product(rows: Iterable[Sale]) -> dict[Product, list[Sale]]:
     """In the order of the catalog."""
-    found: dict[Product, list[Sale]] = {product: [] for product in sales.product_names()}
+    found: dict[Product, list[Sale]] = {product: [] for product in products.names()}
     for row in rows:
         found.setdefault(row.product, []).append(row)
     return {product: each for product, each in found.items() if each}
 
 
 def _name(product: Product) -> str:
-    return sales.product_names().get(product) or str(_("Other"))
+    return products.names().get(product) or str(_("Other"))
 
 
 def _products(period: Period, rows: list[Sale], currency: str) -> list[Series]:
