@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import databases
+from benchmarks.measurements import SALES
 from benchmarks.results import Result, table
 
 METHOD = """\
@@ -25,7 +26,7 @@ in turns of half a second. The floor is five statements and a commit, written by
 with the same indexes, constraints and triggers. Peers run as installed."""
 MEASUREMENTS = (
     *("statements", "spend", "hold", "peers", "clients", "batches", "reading", "account", "grants", "total"),
-    *("sweep", "rollups", "dashboard", "storage", "run", "http", "summing"),
+    *("sweep", "rollups", "dashboard", "sales", "storage", "run", "http", "summing"),
 )
 PACKAGES = ("django", "django-ninja", "psycopg", "django-quickscale", "django-hordak", "dj-wallet")
 
@@ -72,7 +73,14 @@ def versions() -> dict[str, str]:
 
 
 def measure(name: str, options: argparse.Namespace, found: dict[str, Any]) -> None:
-    command = [sys.executable, "-m", "benchmarks.session", name, options.size, *options.only]
+    chosen = options.only or MEASUREMENTS
+    for wanted in ([each for each in chosen if each != SALES], [each for each in chosen if each == SALES]):
+        if wanted:
+            measure_in_a_session(name, options.size, wanted, found)
+
+
+def measure_in_a_session(name: str, size: str, wanted: list[str], found: dict[str, Any]) -> None:
+    command = [sys.executable, "-m", "benchmarks.session", name, size, *wanted]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as session:
         for line in session.stdout or ():
             said = json.loads(line)

@@ -12,12 +12,12 @@ def in_another_process(database: str, place: str, entries_each: int) -> list[int
         return pool.apply(_fill, (database, place, entries_each))
 
 
-def set_up(database: str, place: str) -> None:
+def set_up(database: str, place: str, *, settings: str = "benchmarks.settings") -> None:
     import django
     from django.core.management import call_command
 
     os.environ |= {"BENCHMARK_DATABASE": database, "BENCHMARK_PLACE": place}
-    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings
     django.setup()
     call_command("migrate", run_syncdb=True, verbosity=0)
 

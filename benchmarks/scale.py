@@ -16,6 +16,7 @@ class Scale:
     entries_large: int
     grants: int
     due: int
+    payments: int
     summed: int = 100_000
 
 
@@ -29,6 +30,7 @@ SHORT = Scale(
     entries_large=50_000,
     grants=1_000,
     due=300,
+    payments=3_000,
     summed=20_000,
 )
 ORDINARY = Scale(
@@ -41,6 +43,7 @@ ORDINARY = Scale(
     entries_large=1_000_000,
     grants=10_000,
     due=10_000,
+    payments=100_000,
 )
 FULL = Scale(
     name="full",
@@ -52,4 +55,5 @@ FULL = Scale(
     entries_large=10_000_000,
     grants=10_000,
     due=100_000,
+    payments=500_000,
 )

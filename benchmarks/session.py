@@ -7,6 +7,7 @@ import sys
 
 from benchmarks import scale
 from benchmarks.databases import describe, made
+from benchmarks.measurements import SALES
 from benchmarks.migrating import set_up
 
 SCALES = {each.name: each for each in (scale.SHORT, scale.ORDINARY, scale.FULL)}
@@ -14,7 +15,7 @@ SCALES = {each.name: each for each in (scale.SHORT, scale.ORDINARY, scale.FULL)}
 
 def main(database: str, size: str, *wanted: str) -> None:
     with made(database) as place:
-        set_up(database, place)
+        set_up(database, place, settings="benchmarks.selling_settings" if SALES in wanted else "benchmarks.settings")
         from django.db import connection
 
         from benchmarks.measurements import Run, measurements

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.apps import apps
+
 from benchmarks.databases import DATABASES
 from benchmarks.results import Result
 from benchmarks.scale import Scale
@@ -30,9 +32,15 @@ class Run:
 
 
 Measurement = Callable[[Run], Iterator[Result]]
+SALES = "sales"  # in a host that sells, so that nothing else is measured with more apps than it needs
 
 
 def measurements() -> dict[str, Measurement]:
+    if apps.is_installed("quickscale_billing"):
+        from benchmarks.measurements import sales
+
+        return {SALES: sales.twelve_months}
+
     from benchmarks.measurements import (
         batches,
         crowds,

@@ -1,0 +1,28 @@
+"""The panels about sales for twelve months, and what it takes to add the payments up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncMonth
+
+from benchmarks.filling import tidy_up
+from benchmarks.measurements import Run
+from benchmarks.panels import against, panels_of
+from benchmarks.results import Result
+from benchmarks.selling import MONTHS, sell
+from quickscale_billing.models import Payment
+
+
+def twelve_months(run: Run) -> Iterator[Result]:
+    sell(run.scale.payments // MONTHS)
+    tidy_up()
+    yield against(_from_payments, panels_of("quickscale_billing"), run, over=f"{Payment.objects.count():,} payments")
+
+
+def _from_payments() -> None:
+    """What one of the panels' charts shows: gross by month and currency."""
+    months = Payment.objects.order_by().values("currency", month=TruncMonth("paid_at", tzinfo=UTC))
+    list(months.annotate(number=Count("pk"), total=Sum("amount"), of_tax=Sum("tax")))
