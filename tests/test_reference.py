@@ -3,7 +3,6 @@
 Each page is read as its headings and the first column of its tables, in which names stand as `code`.
 """
 
-import ast
 import inspect
 import pkgutil
 import re
@@ -20,9 +19,9 @@ from django.core.management import BaseCommand, load_command_class
 from django.dispatch import Signal
 from django.template import engines
 from django.template.loader import get_template
-from django.test import override_settings
 from django.urls import get_resolver
 
+from quickscale_billing import conf as billing_conf
 from quickscale_credits import conf as credits_conf
 from quickscale_credits import exceptions as credits_exceptions
 from quickscale_credits import ledger
@@ -34,13 +33,14 @@ from quickscale_services import signals as services_signals
 from quickscale_services.api.errors import ANSWERS
 from quickscale_services.api.routes import api
 from quickscale_services.examples import conf as examples_conf
+from tests import settings_pages
 from tests.parts import ROOT
 
 pytestmark = pytest.mark.once
 
 DOCS = ROOT / "docs"
 APPS = ("quickscale_credits", "quickscale_services")
-SETTINGS = (credits_conf.conf, services_conf.conf, examples_conf.conf)
+SETTINGS = (credits_conf.conf, services_conf.conf, examples_conf.conf, billing_conf.conf)
 HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 FIRST_CELL = re.compile(r"^\| ([^|]*`[^|]*) \|", re.MULTILINE)
 CODE = re.compile(r"`([^`]+)`")
@@ -110,14 +110,9 @@ def test_every_setting_is_listed(settings_dict):
     assert sorted(listed(sections("settings")[settings_dict.setting])) == settings_dict.keys()
 
 
-@pytest.mark.parametrize("settings_dict", SETTINGS, ids=lambda conf: conf.setting)
-def test_the_defaults_written_out_are_the_defaults(settings_dict):
-    written: dict[str, Any] = {}
-    [block] = re.findall(r"```python\n(.*?)```", page("settings"), re.DOTALL)
-    exec(compile(ast.parse(block), "settings.md", "exec"), written)
-    said = written[settings_dict.setting]
-    with override_settings(**{settings_dict.setting: {}}):
-        assert said == {key: getattr(settings_dict, key) for key in settings_dict.keys()}  # noqa: SIM118 - no dict
+@pytest.mark.parametrize("name", [page.stem for page in (DOCS / "reference").glob("*.md")])
+def test_what_a_page_says_of_settings_is_what_the_code_says(name):
+    assert page(name) == settings_pages.made(page(name)), "Run python -m tests.settings_pages."
 
 
 @pytest.mark.parametrize("module", [credits_signals, services_signals], ids=lambda module: module.__name__)

@@ -26,7 +26,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def CATALOG(self) -> Path | None:  # noqa: N802
-        """The file that says what is sold; None when the admin says it."""
+        """Path of the TOML file that says what is sold; None: the admin says it."""
         value = self.get("CATALOG", None)
         if value is not None and not isinstance(value, str | Path):
             raise ImproperlyConfigured(f'{self.setting}["CATALOG"] must be the path of a TOML file, not {value!r}.')
@@ -34,7 +34,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def CHECKOUT(self) -> dict[str, Any]:  # noqa: N802
-        """What is passed on to each Checkout session, such as `{"allow_promotion_codes": True}`."""
+        """Options passed on to each Checkout session, such as `{"allow_promotion_codes": True}`."""
         value = self.get("CHECKOUT", {})
         if not isinstance(value, Mapping):
             raise ImproperlyConfigured(
@@ -44,7 +44,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def PLAN_CHANGE_CREDITS(self) -> str:  # noqa: N802
-        """What an upgrade gives of the refill at hand: the "difference" for the time left, or the "full" one."""
+        """What an upgrade gives of the refill at hand: the `"difference"` for the time left, or the `"full"` one."""
         value: str = self.get("PLAN_CHANGE_CREDITS", "difference")
         if value not in ("difference", "full"):
             raise ImproperlyConfigured(
@@ -75,7 +75,10 @@ class BillingSettings(SettingsDict):
 
     @property
     def SELLER(self) -> dict[str, Any]:  # noqa: N802
-        """Who sells, as receipts say: name, address (lines), tax_id, email, phone, website, note."""
+        """Who sells, for receipts: a dict of text.
+
+        Of `name`, `address` (or a list of lines), `tax_id`, `email`, `phone`, `website` and `note`.
+        """
         value = self.get("SELLER", {})
         if not (isinstance(value, Mapping) and set(value) <= SELLER_KEYS and all(map(_is_told, value.values()))):
             raise ImproperlyConfigured(
@@ -100,7 +103,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def RECEIPT_FONT(self) -> Path | None:  # noqa: N802
-        """A TrueType font for receipts in more than the letters of Western Europe."""
+        """Path of a TrueType font for receipts in more than the letters of Western Europe."""
         value = self.get("RECEIPT_FONT", None)
         if value is not None and not (isinstance(value, str | Path) and Path(value).is_file()):
             raise ImproperlyConfigured(f'{self.setting}["RECEIPT_FONT"] must be the path of a font, not {value!r}.')
@@ -108,7 +111,10 @@ class BillingSettings(SettingsDict):
 
     @property
     def QUEUE(self) -> str | None:  # noqa: N802
-        """What hands work to workers: an alias in `TASKS`, or a dotted path; None: sweeps do it all."""
+        """What hands work to workers: an alias in `TASKS`, or the path of a function; None: the commands do it all.
+
+        The function takes a job's name and a number, for which a worker then calls `quickscale_billing.queueing.work`.
+        """
         value = self.get("QUEUE", None)
         if value is not None and not (isinstance(value, str) and value):
             raise ImproperlyConfigured(
@@ -118,7 +124,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def REPORTING_CURRENCY(self) -> str | None:  # noqa: N802
-        """In which the dashboard adds up all currencies, beside each by itself; None: they are never added."""
+        """In which the dashboard adds up all currencies, such as `"usd"`, beside each by itself; None: never."""
         value = self.get("REPORTING_CURRENCY", None)
         if value is not None and not (isinstance(value, str) and CURRENCY.fullmatch(value)):
             raise ImproperlyConfigured(
@@ -128,7 +134,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def REPORTING_RATES(self) -> dict[str, Fraction]:  # noqa: N802
-        """How much of the reporting currency one of another is worth, such as `{"eur": "1.08"}`."""
+        """What one of another currency is worth in it, such as `{"eur": "1.08"}` (text, Decimal or int)."""
         value = self.get("REPORTING_RATES", {})
         try:
             return {currency: _rate(currency, rate) for currency, rate in value.items()}
@@ -139,7 +145,7 @@ class BillingSettings(SettingsDict):
 
     @property
     def SITE_URL(self) -> str | None:  # noqa: N802
-        """Where the site is, such as "https://inkwell.example"; None for the first of `ALLOWED_HOSTS`."""
+        """Where the site is, such as `"https://shop.example"`; None: the first of `ALLOWED_HOSTS`."""
         value = self.get("SITE_URL", None)
         if value is not None and not (isinstance(value, str) and SITE.fullmatch(value)):
             raise ImproperlyConfigured(
@@ -149,12 +155,12 @@ class BillingSettings(SettingsDict):
 
     @property
     def SUCCESS_URL(self) -> str | None:  # noqa: N802
-        """Where a payer comes back to; None for our own page. `{CHECKOUT_SESSION_ID}` in it is filled in by Stripe."""
+        """Where a payer comes back to; None: our page. Stripe fills in `{CHECKOUT_SESSION_ID}`."""
         return self._address("SUCCESS_URL")
 
     @property
     def CANCEL_URL(self) -> str | None:  # noqa: N802
-        """Where somebody comes back to who has not paid; None for our own page."""
+        """Where somebody comes back to who has not paid; None: our page."""
         return self._address("CANCEL_URL")
 
     def _address(self, key: str) -> str | None:

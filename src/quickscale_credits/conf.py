@@ -51,7 +51,10 @@ class CreditsSettings(SettingsDict):
 
     @property
     def LOW_BALANCE_THRESHOLD(self) -> Decimal | None:  # noqa: N802
-        """Credits below which `balance_low` is sent, unless an account has its own; None for never."""
+        """An amount: `balance_low` is sent when what is available falls below it. None: never.
+
+        An account may have its own.
+        """
         value = self.get("LOW_BALANCE_THRESHOLD", None)
         return None if value is None else from_micro(to_micro(value))
 
@@ -67,7 +70,7 @@ class CreditsSettings(SettingsDict):
 
     @property
     def PRIORITIES(self) -> dict[str, int]:  # noqa: N802
-        """Spending priority by credit type; the lowest goes first."""
+        """Spending priority by credit type; the lowest is spent first. Types that it leaves out keep theirs."""
         defaults = {"subscription": 10, "promotional": 20, "pay_as_you_go": 30}
         value = self.get("PRIORITIES", {})
         if not isinstance(value, Mapping) or not all(key in defaults and is_priority(value[key]) for key in value):
@@ -79,7 +82,7 @@ class CreditsSettings(SettingsDict):
 
     @property
     def SIGNUP_GRANT(self) -> SignupGrant | None:  # noqa: N802
-        """What `ledger.grant_signup` gives, as `{"amount", "expires_in"}`; None for nothing."""
+        """What `grant_signup` gives: a dict with `amount` and, if the credits expire, `expires_in`. None: nothing."""
         value: SignupGrant | None = self.get("SIGNUP_GRANT", None)
         if value is not None and not _is_signup_grant(value):
             raise ImproperlyConfigured(
@@ -90,7 +93,7 @@ class CreditsSettings(SettingsDict):
 
     @property
     def REPORTING_TIME_ZONE(self) -> str:  # noqa: N802
-        """The time zone whose days and months all reports are in. Rollups belong to it."""
+        """The time zone whose days and months all reports are in. After a change, run `rollup_usage --rebuild`."""
         value: str = self.get("REPORTING_TIME_ZONE", "UTC")
         if not is_time_zone(value):
             raise ImproperlyConfigured(
@@ -101,7 +104,10 @@ class CreditsSettings(SettingsDict):
 
     @property
     def OWNER_RESOLVER(self) -> str | None:  # noqa: N802
-        """Dotted path to `request -> owner | None`; None for `request.user`."""
+        """Path of a function from the request to an owner or None; None: `request.user`.
+
+        Needed where the owner model is not the user model.
+        """
         value: str | None = self.get("OWNER_RESOLVER", None)
         return value
 

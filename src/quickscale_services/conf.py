@@ -45,7 +45,10 @@ class ServicesSettings(SettingsDict):
 
     @property
     def CREDIT_VALUE(self) -> CreditValue | None:  # noqa: N802
-        """What a credit is worth, to compare what runs cost with what their provider took; None for unknown."""
+        """What a credit is worth in major units, as `{"amount": "0.01", "currency": "usd"}`. None: unknown.
+
+        With it, the dashboard compares what runs cost with what their provider took.
+        """
         value = self.get("CREDIT_VALUE", None)
         if value is None:
             return None
@@ -58,7 +61,10 @@ class ServicesSettings(SettingsDict):
 
     @property
     def MAX_CONCURRENT_RUNS(self) -> int | None:  # noqa: N802
-        """How many runs one account may have under way at once; None for any number."""
+        """How many runs one account may have under way at once, with those that wait for a worker; None: any number.
+
+        One more raises `RateLimited`.
+        """
         value = self.get("MAX_CONCURRENT_RUNS", None)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ImproperlyConfigured(
@@ -68,7 +74,10 @@ class ServicesSettings(SettingsDict):
 
     @property
     def QUEUE(self) -> str:  # noqa: N802
-        """What hands runs to workers: a backend in TASKS by its alias, or the dotted path of a function."""
+        """What hands runs to workers: the alias of a backend in `TASKS`, or the path of a function.
+
+        Such as `"quickscale_services.celery.enqueue"`.
+        """
         value = self.get("QUEUE", "default")
         if not isinstance(value, str) or not value:
             raise ImproperlyConfigured(
@@ -79,7 +88,10 @@ class ServicesSettings(SettingsDict):
 
     @property
     def RATE_LIMIT(self) -> str | None:  # noqa: N802
-        """How many requests of one account the HTTP API answers, such as "600/minute"; None for any number."""
+        """How many requests of one account the HTTP API answers, such as `"600/minute"`; None: any number.
+
+        Per second, minute, hour or day; counted in Django's default cache.
+        """
         value = self.get("RATE_LIMIT", None)
         if value is None:
             return None
@@ -93,7 +105,7 @@ class ServicesSettings(SettingsDict):
 
     @property
     def REPLAY_WINDOW(self) -> timedelta:  # noqa: N802
-        """How long the output of a run with an idempotency key is kept for its replay."""
+        """How long the output of a run with an idempotency key, or in the background, is kept."""
         return self.timedelta("REPLAY_WINDOW", timedelta(hours=24))
 
 

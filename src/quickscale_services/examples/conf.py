@@ -16,7 +16,10 @@ class ExamplesSettings(SettingsDict):
 
     @property
     def CHAT_BASE_URL(self) -> str:  # noqa: N802
-        """Where a server answers to `/chat/completions` below it, as OpenAI's does; empty for no chat."""
+        """A server that speaks OpenAI's protocol of chat completions; empty: no chat.
+
+        Such as `"https://api.openai.com/v1"` or `"http://localhost:11434/v1"`.
+        """
         value = self._text("CHAT_BASE_URL")
         if value and not _ADDRESS.fullmatch(value):
             raise ImproperlyConfigured(
@@ -26,12 +29,12 @@ class ExamplesSettings(SettingsDict):
 
     @property
     def CHAT_MODEL(self) -> str:  # noqa: N802
-        """The model as that server and its rate card call it; empty for no chat."""
+        """The model, as that server and its rate card call it; empty: no chat."""
         return self._text("CHAT_MODEL")
 
     @property
     def CHAT_API_KEY(self) -> str:  # noqa: N802
-        """Sent as a bearer token; empty for a server that asks for none."""
+        """Sent as a bearer token: take it from the environment. Empty: none."""
         value = self._text("CHAT_API_KEY").strip()
         if not _KEY.fullmatch(value):
             raise ImproperlyConfigured(f'{self.setting}["CHAT_API_KEY"] must be ASCII without spaces.')
@@ -39,7 +42,10 @@ class ExamplesSettings(SettingsDict):
 
     @property
     def CHAT_LIMIT_FIELD(self) -> str:  # noqa: N802
-        """What that server calls the most tokens of an answer: OpenAI's reasoning models "max_completion_tokens"."""
+        """What that server calls the most tokens of an answer.
+
+        `"max_tokens"`, or `"max_completion_tokens"` for OpenAI's reasoning models.
+        """
         value = self._text("CHAT_LIMIT_FIELD", "max_tokens")
         if value not in ("max_tokens", "max_completion_tokens"):
             raise ImproperlyConfigured(
