@@ -41,7 +41,6 @@ class Command(BaseCommand):
 
     def prepare(self):
         self.stdout.write("Making the database …")
-        self.stdout.write("(dj-stripe's tables are synced, not migrated, which would take a minute or two.)")
         call_command("migrate", run_syncdb=True, verbosity=0)
         self.stdout.write("Loading half a year of history …")
         # Some of its runs fail, as in life; a newcomer need not read their tracebacks.
