@@ -31,5 +31,10 @@ def test_the_navigation_has_every_page_once():
     assert sorted(navigation) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 
 
+def test_the_changelog_can_be_a_page_of_the_site():
+    """Which includes it from another folder, where links to files would lead nowhere."""
+    assert re.findall(r"\]\((?!\w+:)[^)]*\)", (ROOT / "CHANGELOG.md").read_text()) == []
+
+
 def test_links_to_a_heading_lead_to_one():
     assert [(page.name, anchor) for page, anchor in links() if anchor not in anchors(page)] == []
