@@ -66,6 +66,18 @@ def check_isolation_level(**kwargs: Any) -> list[CheckMessage]:
     return [Error(message, hint=hint, id="quickscale_credits.E004")]
 
 
+@register()
+def check_reads_are_not_late(**kwargs: Any) -> list[CheckMessage]:
+    """Of all our apps: what a service or a payment has decided before is looked up before it is decided again."""
+    ours = [model for model in apps.get_models() if model._meta.app_label.startswith("quickscale_")]
+    late = {model._meta.app_label for model in ours if router.db_for_read(model) != router.db_for_write(model)}
+    if not late:
+        return []
+    message = f"A router reads {', '.join(sorted(late))} from another database than it writes to, which may be late."
+    hint = "Let db_for_read answer for these apps what db_for_write does; send single queries elsewhere by using()."
+    return [Warning(message, hint=hint, id="quickscale_credits.W006")]
+
+
 @register(Tags.database)
 def check_triggers(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     from quickscale_credits import triggers

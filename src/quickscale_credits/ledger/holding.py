@@ -286,7 +286,7 @@ def _release_after_failure(placed: Hold) -> None:
 
 def _capture_unless_closed(placed: Hold) -> None:
     """A hold that has expired meanwhile raises `HoldClosed`, whether that was booked or not: the work was not paid."""
-    placed.refresh_from_db(fields=["status"])
+    placed.refresh_from_db(using=database(), fields=["status"])
     if placed.status in (Status.OPEN, Status.EXPIRED):
         capture(placed)
 
