@@ -38,7 +38,25 @@ def _queued_run(request: Request) -> ServiceRun:
     run.attempts = 0
     run.started_at = None
     run.deadline = run.created_at + request.service.queue_time_limit
+    run.hand_over_again_at = run.created_at + _patience(request.service)
     return run
+
+
+def _patience(service: BaseService) -> timedelta:
+    """How long no worker begins a run before its task counts as lost: so it is handed over four times at most."""
+    return service.queue_time_limit / 4
+
+
+def claim_hand_over(run: ServiceRun, service: BaseService) -> bool:
+    """False if another process has, or if a worker has begun it meanwhile."""
+    changes = {"hand_over_again_at": timezone.now() + _patience(service)}
+    unbegun = ServiceRun.objects.unbegun().filter(
+        pk=run.pk, attempts=run.attempts, hand_over_again_at=run.hand_over_again_at
+    )
+    if not records.transacted(lambda: unbegun.update(**changes)):
+        return False
+    _set(run, **changes)
+    return True
 
 
 def longest(service: BaseService) -> timedelta:
@@ -69,6 +87,7 @@ def put_back(run: ServiceRun, service: BaseService, delay: timedelta) -> bool:
     changes = {
         "status": Status.QUEUED,
         "deadline": min(begins_by, _last_moment(run, service)),
+        "hand_over_again_at": timezone.now() + delay + _patience(service),
         "progress": None,
         "progress_note": "",
     }

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from pydantic import BaseModel
 
 from quickscale_services import schemas
@@ -141,6 +143,19 @@ class BaseService:
 
         asked = queueing.enqueue(self, owner, input, actor=actor, idempotency_key=idempotency_key)
         return asked.run
+
+    async def aenqueue(
+        self,
+        /,
+        owner: Any,
+        *,
+        actor: Any = None,
+        idempotency_key: str | None = None,
+        **input: Any,  # noqa: A002 - the word of Input
+    ) -> ServiceRun:
+        """`enqueue` for asynchronous callers. If it is canceled, the run may have been enqueued nevertheless."""
+        work = partial(self.enqueue, owner, actor=actor, idempotency_key=idempotency_key, **input)
+        return await sync_to_async(work)()
 
     @property
     def time_limit(self) -> timedelta:

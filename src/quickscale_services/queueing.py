@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import connections, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from quickscale_credits.exceptions import CaptureExceedsHold
-from quickscale_credits.ledger.joining import database, refuse_open_transaction
+from quickscale_credits.ledger.joining import refuse_open_transaction
 from quickscale_credits.models import Hold
 from quickscale_services import background_records, engines, parcels, records, runner
-from quickscale_services.exceptions import InvalidInput, QueueUnavailable, RunCanceled, ServiceTimeout
+from quickscale_services.exceptions import InvalidInput, RunCanceled, ServiceTimeout
 from quickscale_services.executing import execute as call
+from quickscale_services.handing_over import hand_over, hand_over_on_commit
 from quickscale_services.models import RunInput, ServiceRun
 from quickscale_services.registry import registry
 from quickscale_services.replays import first_run
@@ -62,7 +60,7 @@ def enqueue(
     run = runner.record_once(request, record, _first)
     if isinstance(run, Enqueued):
         return run
-    _hand_over_on_commit(run, service)
+    hand_over_on_commit(run, service)
     return Enqueued(run=run)
 
 
@@ -87,26 +85,6 @@ def cancel(run: ServiceRun) -> ServiceRun:
 def _first(request: runner.Request) -> Enqueued | None:
     run = first_run(request)
     return None if run is None else Enqueued(run=run, replayed=True)
-
-
-def _hand_over_on_commit(run: ServiceRun, service: BaseService) -> None:
-    using = database()
-    if not connections[using].get_autocommit():
-        # After the caller's commit nothing is raised: that would keep the caller's other callbacks from being called.
-        transaction.on_commit(partial(_hand_over, run, service), using=using)
-    elif not _hand_over(run, service):
-        raise QueueUnavailable(_("The queue did not take the run; nothing was charged."), run)
-
-
-def _hand_over(run: ServiceRun, service: BaseService, delay: timedelta = timedelta(0)) -> bool:
-    """False if the engine does not take it; then the run has failed."""
-    try:
-        engines.require()(str(run.pk), run.attempts, queue=service.queue, delay=delay)
-    except Exception:  # whatever the engine raises
-        logger.exception("Run %s of %s could not be handed to the queue.", run.pk, service.name)
-        records.fail(run, "queue_unavailable")
-        return False
-    return True
 
 
 def _service(run: ServiceRun) -> BaseService | None:
@@ -196,5 +174,5 @@ def _try_again(started: runner.Started, error: BaseException) -> bool:
     logger.warning(
         "Run %s of %s is tried again: attempt %s failed.", run.pk, service.name, run.attempts, exc_info=error
     )
-    _hand_over(run, service, delay)
+    hand_over(run, service, delay)
     return True

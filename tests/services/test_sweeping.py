@@ -128,7 +128,7 @@ def test_sweeping_twice_settles_once(user, clock, capsys):
     fund(user, 5)
     lost_run(user, clock)
     call_command("sweep_runs")
-    assert capsys.readouterr().out == "0 runs expired, 0 outputs blanked.\n"
+    assert capsys.readouterr().out == "0 runs expired, 0 handed over again, 0 outputs blanked.\n"
     assert_balance(user, 5)
 
 

@@ -31,6 +31,11 @@ class RunQuerySet(models.QuerySet["ServiceRun"]):
         """
         return self.under_way().filter(deadline__lte=timezone.now())
 
+    def unbegun(self) -> Self:
+        """Runs that wait for a worker so long that their task may be lost."""
+        now = timezone.now()
+        return self.filter(status=self.model.Status.QUEUED, deadline__gt=now, hand_over_again_at__lte=now)
+
 
 class ServiceRun(models.Model):
     """One run of a service. It is charged once, when it succeeds, and its `entry` says so."""
@@ -65,6 +70,11 @@ class ServiceRun(models.Model):
     finished_at = models.DateTimeField(_("finished at"), null=True)
     # Of a queued run, when it is given up if no worker has begun it.
     deadline = models.DateTimeField(_("deadline"), null=True, help_text=_("A result that comes later is thrown away."))
+    hand_over_again_at = models.DateTimeField(
+        _("handed over again at"),
+        null=True,
+        help_text=_("When the queue gets it once more, if no worker has begun it."),
+    )
     in_background = models.BooleanField(_("in the background"), default=False, db_default=False)
     attempts = models.PositiveSmallIntegerField(
         _("attempts"), default=1, db_default=1, help_text=_("How often its execution was begun.")
