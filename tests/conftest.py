@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -43,6 +44,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if reason := config.getoption("--skip-all-because"):
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """PostgreSQL empties a table by making it anew, a hundred of them in seconds; the rows of a test go in no time."""
+    if connection.vendor != "postgresql":
+        return
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('is_superuser') = 'on'")
+        [is_superuser] = cursor.fetchone()
+    if is_superuser:
+        connection.ops.sql_flush = partial(delete_rows, connection.ops.sql_flush)
+
+
+def delete_rows(truncate: Callable[..., list[str]], style: Any, tables: list[str], **options: bool) -> list[str]:
+    """The SQL after each test with transactions of its own; a `flush` called by hand truncates, as Django does."""
+    if options["reset_sequences"]:
+        return truncate(style, tables, **options)
+    deletions = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables]
+    return ["SET LOCAL session_replication_role = replica", *deletions]  # lifts foreign keys and triggers
 
 
 @pytest.fixture(autouse=True)
