@@ -1,6 +1,7 @@
 """What a language model says of its use, as the units of `pricing.PerToken`: `context.record(**usage.units(said))`.
 
-No token is counted twice: `input_tokens` are those not read from a cache, `output_tokens` those not spent on reasoning.
+No token is counted twice: `input_tokens` are those neither read from a cache nor written to one, `output_tokens` those
+not spent on reasoning.
 """
 
 from __future__ import annotations
@@ -9,18 +10,25 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-TOKENS = ("input_tokens", "cached_tokens", "reasoning_tokens", "output_tokens")
+TOKENS = (
+    "input_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "output_tokens",
+)
 
 
 def units(*usages: Any) -> dict[str, int]:
     """The tokens of one call, or of several together; a usage is a dict or an object with attributes.
 
     - OpenAI, chat completions (`prompt_tokens`, `completion_tokens`) and responses (`input_tokens`, `output_tokens`):
-      cached and reasoning tokens stand in details and are a part of the two numbers.
-    - Anthropic: `cache_read_input_tokens` and `cache_creation_input_tokens` come beside `input_tokens`; what is
-      written to the cache counts as input.
-    - Anything else with `input_tokens` and `output_tokens`: `cached_tokens` and `reasoning_tokens` come beside them,
-      as this function gives them itself.
+      tokens of a cache and of reasoning stand in details and are a part of the two numbers.
+    - Anthropic: `cache_read_input_tokens` and `cache_creation_input_tokens` come beside `input_tokens`; of the latter
+      `cache_creation` says how many were written for an hour, which costs more.
+    - Anything else with `input_tokens` and `output_tokens`: the other units come beside them, as this function gives
+      them itself.
 
     Raises `ValueError` for what says neither input nor output: a call whose use is unknown must not be free.
     """
@@ -42,13 +50,16 @@ def _units(usage: Any) -> dict[str, int]:
 
 def _inclusive(usage: Any, asked: str, answered: str) -> dict[str, int]:
     everything, answer = _count(usage, asked), _count(usage, answered)
-    cached = min(_count(_get(usage, f"{asked}_details"), "cached_tokens"), everything)
+    details = _get(usage, f"{asked}_details")
+    cached = min(_count(details, "cached_tokens"), everything)
+    written = min(_count(details, "cache_write_tokens"), everything - cached)  # as OpenRouter tells it
     reasoning = _count(_get(usage, f"{answered}_details"), "reasoning_tokens")
     # Some providers, such as xAI, leave reasoning out of the answer's tokens; the total tells.
     is_apart = reasoning > answer or _count(usage, "total_tokens") == everything + answer + reasoning
     return {
-        "input_tokens": everything - cached,
+        "input_tokens": everything - cached - written,
         "cached_tokens": cached,
+        "cache_write_tokens": written,
         "reasoning_tokens": reasoning if is_apart else min(reasoning, answer),
         "output_tokens": answer if is_apart else answer - min(reasoning, answer),
     }
@@ -60,9 +71,14 @@ def _apart(usage: Any) -> dict[str, int]:
             "A usage says prompt_tokens and completion_tokens, or input_tokens and output_tokens; "
             f"this {type(usage).__name__} says neither. Ask the provider to send it with the answer."
         )
+    written = _get(usage, "cache_creation")
+    for_an_hour = _count(written, "ephemeral_1h_input_tokens")
+    for_minutes = max(_count(usage, "cache_creation_input_tokens") - for_an_hour, 0)
     return {
-        "input_tokens": _count(usage, "input_tokens") + _count(usage, "cache_creation_input_tokens"),
+        "input_tokens": _count(usage, "input_tokens"),
         "cached_tokens": _count(usage, "cached_tokens") + _count(usage, "cache_read_input_tokens"),
+        "cache_write_tokens": _count(usage, "cache_write_tokens") + for_minutes,
+        "cache_write_1h_tokens": _count(usage, "cache_write_1h_tokens") + for_an_hour,
         "reasoning_tokens": _count(usage, "reasoning_tokens"),
         "output_tokens": _count(usage, "output_tokens"),
     }

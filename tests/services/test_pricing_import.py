@@ -28,7 +28,7 @@ def test_published_prices_become_a_card_in_ones_own_credits():
     assert (card.model, card.version, card.margin) == ("gpt-4o-mini", 1, Decimal("0.25"))
     assert (card.input, card.cached, card.reasoning, card.output) == (15, Decimal("7.5"), None, 60)
     assert "openai gpt-4o-mini, genai-prices" in card.note
-    assert "input 15, cached 7.5, reasoning 60, output 60 credits" in said
+    assert "input 15, cached 7.5, cache_write 15, cache_write_1h 15, reasoning 60, output 60 credits" in said
     assert "1 rate cards made." in said
 
 
@@ -87,6 +87,12 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
 def test_fractions_are_rounded_up_at_the_sixth_place():
     card = card_of("gpt-4o-mini", Terms(credits_per_dollar=Decimal("0.000001")))
     assert (card.input, card.cached, card.output) == tuple([Decimal("0.000001")] * 3)
+
+
+@pytest.mark.once
+def test_what_is_written_to_a_cache_has_its_published_price():
+    card = card_of("claude-opus-4-5", Terms(credits_per_dollar=Decimal(1)))
+    assert (card.input, card.cached, card.cache_write, card.cache_write_1h) == (5, Decimal("0.5"), Decimal("6.25"), 10)
 
 
 @pytest.mark.once

@@ -61,14 +61,18 @@ def chat():
 
 
 def test_each_kind_of_token_has_its_price():
-    card(input=10, cached=1, reasoning=20, output=40)
-    kinds = ("input_tokens", "cached_tokens", "reasoning_tokens", "output_tokens")
-    assert [cost(PerToken("small"), **{kind: MILLION}) for kind in kinds] == [10, 1, 20, 40]
+    card(input=10, cached=1, cache_write=12, cache_write_1h=16, reasoning=20, output=40)
+    assert [cost(PerToken("small"), **{kind: MILLION}) for kind in usage.TOKENS] == [10, 1, 12, 16, 20, 40]
 
 
-def test_cached_and_reasoning_tokens_cost_as_the_others_where_the_card_is_silent():
+def test_other_kinds_of_tokens_cost_as_what_they_are_a_kind_of_where_the_card_is_silent():
     card()
-    assert cost(PerToken("small"), cached_tokens=MILLION, reasoning_tokens=MILLION) == 50
+    assert [cost(PerToken("small"), **{kind: MILLION}) for kind in usage.TOKENS] == [10, 10, 10, 10, 40, 40]
+
+
+def test_what_is_written_for_an_hour_costs_as_any_write_where_the_card_is_silent_on_it():
+    card(cache_write=12)
+    assert cost(PerToken("small"), cache_write_1h_tokens=MILLION) == 12
 
 
 def test_one_token_is_rounded_up_at_the_sixth_place():
@@ -117,10 +121,10 @@ def test_a_card_is_neither_changed_nor_deleted():
     assert RateCard.objects.get().input == 10
 
 
-@pytest.mark.parametrize("prices", [{"input": -1}, {"output": -1}, {"cached": -1}, {"reasoning": -1}, {"margin": -1}])
-def test_no_price_of_a_card_is_below_zero(prices):
+@pytest.mark.parametrize("name", ["input", "output", "cached", "cache_write", "cache_write_1h", "reasoning", "margin"])
+def test_no_price_of_a_card_is_below_zero(name):
     with pytest.raises(IntegrityError), transaction.atomic():
-        card(**prices)
+        card(**{name: -1})
 
 
 def test_a_run_is_charged_by_the_tokens_of_its_model(user, chat):
@@ -135,8 +139,21 @@ def test_a_run_is_charged_by_the_tokens_of_its_model(user, chat):
     result = chat.run(user, model="small", said=said)
     assert result.cost == Decimal("1.95")
     units = {"input_tokens": 50_000, "cached_tokens": 50_000, "reasoning_tokens": 4_000, "output_tokens": 6_000}
-    assert result.run.units == units
+    assert result.run.units == dict.fromkeys(usage.TOKENS, 0) | units
     assert ledger.balance(user).available == Decimal("49.05")
+
+
+def test_what_is_written_to_a_cache_is_charged_at_its_own_price(user, chat):
+    card(input=10, cached=1, cache_write="12.5", cache_write_1h=20, output=40)
+    fund(user, 100)
+    said = {
+        "input_tokens": 10_000,
+        "cache_creation_input_tokens": 300_000,
+        "cache_creation": {"ephemeral_5m_input_tokens": 200_000, "ephemeral_1h_input_tokens": 100_000},
+        "cache_read_input_tokens": 0,
+        "output_tokens": 0,
+    }
+    assert chat.run(user, model="small", said=said).cost == Decimal("5.6")  # one of them for the call
 
 
 def test_a_new_card_between_hold_and_capture_changes_nothing(user):

@@ -32,6 +32,7 @@ ANTHROPIC = {
     "output_tokens": 300,
     "service_tier": "standard",
 }
+FOR_AN_HOUR = {"cache_creation": {"ephemeral_5m_input_tokens": 16, "ephemeral_1h_input_tokens": 60}}
 # completion_tokens of 1 beside reasoning_tokens of 386: not a part of it, as the total shows.
 XAI = {
     "prompt_tokens": 12,
@@ -41,10 +42,14 @@ XAI = {
 }
 
 
-def units(input_tokens: int, cached_tokens: int, reasoning_tokens: int, output_tokens: int) -> dict[str, int]:
+def units(
+    input_tokens: int, cached_tokens: int, reasoning_tokens: int, output_tokens: int, *, written: int = 0, hour: int = 0
+) -> dict[str, int]:
     return {
         "input_tokens": input_tokens,
         "cached_tokens": cached_tokens,
+        "cache_write_tokens": written,
+        "cache_write_1h_tokens": hour,
         "reasoning_tokens": reasoning_tokens,
         "output_tokens": output_tokens,
     }
@@ -59,7 +64,12 @@ def as_object(said: Any) -> Any:
 KNOWN = {
     "OpenAI's chat completions": (COMPLETIONS, units(176, 1024, 200, 100)),
     "OpenAI's responses": (RESPONSES, units(176, 1024, 200, 100)),
-    "Anthropic": (ANTHROPIC, units(176, 1024, 0, 300)),
+    "Anthropic": (ANTHROPIC, units(100, 1024, 0, 300, written=76)),
+    "Anthropic with a cache of an hour": (ANTHROPIC | FOR_AN_HOUR, units(100, 1024, 0, 300, written=16, hour=60)),
+    "Anthropic through OpenRouter": (
+        COMPLETIONS | {"prompt_tokens_details": {"cached_tokens": 1024, "cache_write_tokens": 100}},
+        units(76, 1024, 200, 100, written=100),
+    ),
     "Anthropic without a cache": (
         {"input_tokens": 9, "cache_creation_input_tokens": None, "cache_read_input_tokens": None, "output_tokens": 3},
         units(9, 0, 0, 3),
@@ -70,10 +80,14 @@ KNOWN = {
     "no details": ({"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": None}, units(9, 0, 0, 3)),
     "embeddings": ({"prompt_tokens": 9, "total_tokens": 9}, units(9, 0, 0, 0)),
     "other names": ({"input_tokens": 9, "output_tokens": 3}, units(9, 0, 0, 3)),
-    "units themselves": (units(1, 2, 3, 4), units(1, 2, 3, 4)),
+    "units themselves": (units(1, 2, 3, 4, written=5, hour=6), units(1, 2, 3, 4, written=5, hour=6)),
     "more cached than there was": (
         {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 99}},
         units(0, 9, 0, 3),
+    ),
+    "more written for an hour than in all": (
+        {"input_tokens": 9, "output_tokens": 3, **FOR_AN_HOUR, "cache_creation_input_tokens": 50},
+        units(9, 0, 0, 3, hour=60),
     ),
 }
 
@@ -85,7 +99,7 @@ def test_a_usage_is_read_as_a_dict_and_as_an_object(said, expected):
 
 
 def test_several_calls_are_counted_together():
-    assert usage.units(COMPLETIONS, ANTHROPIC) == units(352, 2048, 200, 400)
+    assert usage.units(COMPLETIONS, ANTHROPIC) == units(276, 2048, 200, 400, written=76)
 
 
 @pytest.mark.parametrize("said", [None, {}, {"total_tokens": 9}, object(), "9 tokens", 9, {"input_tokens": None}])

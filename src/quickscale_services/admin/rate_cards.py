@@ -26,7 +26,7 @@ else:
     from django.contrib.admin import ModelAdmin
     from django.forms import ModelForm
 
-PRICES = ("input", "cached", "reasoning", "output", "margin")
+PRICES = ("input", "cached", "cache_write", "cache_write_1h", "reasoning", "output", "margin")
 
 
 class RateCardForm(ModelForm):

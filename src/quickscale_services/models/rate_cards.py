@@ -38,7 +38,8 @@ class RateCardQuerySet(models.QuerySet["RateCard"]):
 class RateCard(models.Model):
     """One version of a model's prices, in credits for a million tokens. It is never changed: a change is a new version.
 
-    What has no price of its own costs what it is a kind of: cached tokens as input, reasoning tokens as output.
+    What has no price of its own costs what it is a kind of: tokens read from a cache or written to one as input, those
+    written for an hour as those written for minutes, reasoning tokens as output.
     """
 
     model = ExactCharField(_("model"), max_length=128)
@@ -46,6 +47,16 @@ class RateCard(models.Model):
     input = CreditField(_("input"), validators=NOT_NEGATIVE, help_text=_("Credits for a million tokens."))
     cached = CreditField(
         _("cached input"), null=True, blank=True, validators=NOT_NEGATIVE, help_text=_("Empty: as other input.")
+    )
+    cache_write = CreditField(
+        _("cache write"), null=True, blank=True, validators=NOT_NEGATIVE, help_text=_("Empty: as other input.")
+    )
+    cache_write_1h = CreditField(
+        _("cache write for an hour"),
+        null=True,
+        blank=True,
+        validators=NOT_NEGATIVE,
+        help_text=_("Empty: as any cache write."),
     )
     reasoning = CreditField(
         _("reasoning"), null=True, blank=True, validators=NOT_NEGATIVE, help_text=_("Empty: as other output.")
@@ -76,6 +87,8 @@ class RateCard(models.Model):
             models.CheckConstraint(
                 condition=Q(input__gte=0)
                 & (Q(cached__isnull=True) | Q(cached__gte=0))
+                & (Q(cache_write__isnull=True) | Q(cache_write__gte=0))
+                & (Q(cache_write_1h__isnull=True) | Q(cache_write_1h__gte=0))
                 & (Q(reasoning__isnull=True) | Q(reasoning__gte=0))
                 & Q(output__gte=0)
                 & Q(margin__gte=0),
@@ -101,9 +114,12 @@ class RateCard(models.Model):
     @property
     def prices(self) -> dict[str, Decimal]:
         """Credits for a million tokens of each kind, without the margin."""
+        written = self.input if self.cache_write is None else self.cache_write
         return {
             "input_tokens": self.input,
             "cached_tokens": self.input if self.cached is None else self.cached,
+            "cache_write_tokens": written,
+            "cache_write_1h_tokens": written if self.cache_write_1h is None else self.cache_write_1h,
             "reasoning_tokens": self.output if self.reasoning is None else self.reasoning,
             "output_tokens": self.output,
         }

@@ -197,6 +197,11 @@ def card_of(model: str) -> RateCard:
 
 
 def _differing(rates: dict[str, Decimal]) -> Iterable[str]:
-    """Cached and reasoning tokens are told apart only where they cost something else."""
-    alike = {"cached_tokens": "input_tokens", "reasoning_tokens": "output_tokens"}
+    """Tokens of a cache and of reasoning are told apart only where they cost something else."""
+    alike = {
+        "cached_tokens": "input_tokens",
+        "cache_write_tokens": "input_tokens",
+        "cache_write_1h_tokens": "cache_write_tokens",
+        "reasoning_tokens": "output_tokens",
+    }
     return [unit for unit in rates if unit not in alike or rates[unit] != rates[alike[unit]]]

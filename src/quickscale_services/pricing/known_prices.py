@@ -18,6 +18,8 @@ from quickscale_services.models import RateCard
 NAMES = {
     "input": "input_mtok",
     "cached": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
     "reasoning": "output_reasoning_mtok",
     "output": "output_mtok",
 }
