@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from quickscale_billing import checkout, facts
 from quickscale_billing.exceptions import BillingError, Unsettled
-from quickscale_billing.models import CheckoutSession, Customer, Payment, PlanSubscription, Receipt
-from quickscale_billing.stripe import changing, customers, retrieving
+from quickscale_billing.models import CheckoutSession, Customer, PlanSubscription, Receipt
+from quickscale_billing.stripe import changing, methods, retrieving
 from quickscale_billing.stripe.forgetting import forget
 from quickscale_credits.erasing import owner_guard
 from quickscale_credits.ledger.joining import refuse_open_transaction
@@ -35,7 +35,7 @@ def close(owner: models.Model | CreditAccount) -> None:
     checkout.close_open(account)
     for customer in account.customers.exclude(stripe_id=None):
         _end_subscriptions(str(customer.stripe_id))
-        customers.detach_methods(str(customer.stripe_id))
+        _detach_cards(str(customer.stripe_id))
     if left := account.subscriptions.chargeable().first():
         raise BillingError(f"{left} of {account} could not be ended at Stripe: cancel {left.stripe_id} there.")
     _scrub(account)
@@ -58,6 +58,12 @@ def _end_subscriptions(customer_id: str) -> None:
         _settle(subscription.stripe_id)
 
 
+def _detach_cards(customer_id: str) -> None:
+    found, _default = methods.of_customer(customer_id)
+    for method in found:
+        methods.detach(method["id"])
+
+
 def _settle(stripe_id: str) -> None:
     """What cannot be booked is told elsewhere; that it has ended, the row says all the same."""
     with suppress(Unsettled):
@@ -71,7 +77,4 @@ def _scrub(account: CreditAccount) -> None:
         known, visits = Customer.objects.filter(account=account), CheckoutSession.objects.filter(account=account)
         known.update(email="")
         visits.update(url="", success_url="", cancel_url="")
-        receipts = Receipt.objects.filter(payment__in=Payment.objects.filter(account=account))
-        receipts.update(buyer=[])
-        receipts = Receipt.objects.filter(payment__account=account)
-        receipts.update(buyer=[])
+        Receipt.objects.filter(payment__account=account).update(buyer=[])

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db.models import Model
 from django.utils import timezone
 
+from quickscale_billing.card_leases import changing_cards
 from quickscale_billing.conf import conf
 from quickscale_billing.customers import customer_of, replaced
 from quickscale_billing.exceptions import LastPaymentMethod, StripeRefused, UnknownPaymentMethod
@@ -107,23 +108,25 @@ def set_default(owner: Owner, method: PaymentMethod | str) -> None:
 
     Raises `UnknownPaymentMethod` for one that is not this owner's, and `StripeUnavailable`.
     """
-    customer, found = _own(owner, method)
-    _charge_to(customer, found.id)
+    with changing_cards(_customer(owner)):
+        customer, found = _own(owner, method)
+        _charge_to(customer, found.id)
 
 
 def remove(owner: Owner, method: PaymentMethod | str) -> None:
     """It is charged no more. Where it was the default, the newest of the others takes its place.
 
     Raises `UnknownPaymentMethod` for one that is not this owner's, `LastPaymentMethod` for the only one while a
-    subscription lives, and `StripeUnavailable`.
+    subscription lives, and `StripeUnavailable`, also while another of this owner's cards is being changed.
     """
-    customer, found = _own(owner, method)
-    others = [each for each in _of(customer) if each.id != found.id]
-    if not others and _live(customer).exists():
-        raise LastPaymentMethod("The subscription is paid with it: add another first, or cancel.")
-    if found.is_default and others:
-        _charge_to(customer, _best(others).id)
-    methods.detach(found.id)
+    with changing_cards(_customer(owner)):
+        customer, found = _own(owner, method)
+        others = [each for each in _of(customer) if each.id != found.id]
+        if not others and _live(customer).exists():
+            raise LastPaymentMethod("The subscription is paid with it: add another first, or cancel.")
+        if found.is_default and others:
+            _charge_to(customer, _best(others).id)
+        methods.detach(found.id)
 
 
 def settle(owner: Owner, session_id: str) -> SetupState:

@@ -26,6 +26,8 @@ class Customer(models.Model):
     # NULL once it was replaced, so that an account has one current customer on every database.
     is_current = models.BooleanField(_("current"), null=True, default=True)
     email = models.EmailField(_("email address"), blank=True, default="", help_text=_("As it was told to Stripe."))
+    # A lease: Stripe cannot be asked while rows are locked, so who changes cards says so here and clears it afterwards.
+    changing_cards_since = models.DateTimeField(_("changing cards since"), null=True, editable=False)
     livemode = models.BooleanField(_("live mode"), default=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 

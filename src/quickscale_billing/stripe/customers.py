@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import stripe
-
 from quickscale_billing.stripe.client import ask_once, asking_stripe, plain, stripe_client
 
 REFERENCE = "quickscale_customer"
@@ -31,18 +29,3 @@ def find(*, reference: str, email: str, since: int) -> dict[str, Any] | None:
             if customer["created"] < since:
                 break
     return None
-
-
-def detach_methods(customer_id: str) -> int:
-    """No card or account of this customer can be charged any more. One that was deleted at Stripe has none."""
-    with asking_stripe():
-        client = stripe_client().v1
-        try:
-            found = [plain(each) for each in client.customers.payment_methods.list(customer_id).auto_paging_iter()]
-        except stripe.InvalidRequestError as error:
-            if error.code != "resource_missing":
-                raise
-            return 0
-        for method in found:
-            client.payment_methods.detach(method["id"])
-    return len(found)
