@@ -68,11 +68,22 @@ def settle_invoice(stripe_id: str) -> None:
 def settle_subscription(stripe_id: str) -> PlanSubscription:
     """Bring our row to what Stripe says now, and give what its trial, its paid invoices and the time are worth.
 
-    Raises as `settle_session` does, after having booked all that can be booked.
+    Of its invoices Stripe is asked for those since the last that was open or not booked. Raises as `settle_session`
+    does, after having booked all that can be booked.
     """
+    row = PlanSubscription.objects.filter(stripe_id=stripe_id).first()
+    return _settle_subscription(stripe_id, since=row.invoices_settled_until if row else None)
+
+
+def settle_whole_subscription(stripe_id: str) -> PlanSubscription:
+    """The same, with all its invoices: where a row is known to be wrong, what was booked may be, too."""
+    return _settle_subscription(stripe_id, since=None)
+
+
+def _settle_subscription(stripe_id: str, *, since: datetime | None) -> PlanSubscription:
     began = timezone.now()
     state = retrieving.subscription(stripe_id)
-    invoices = retrieving.invoices(stripe_id)
+    invoices = retrieving.invoices(stripe_id, since)
     money = payments.retrieved([each for invoice in invoices for each in invoice.payment_ids], began=began)
     return _again_if_raced(lambda: book_subscription(state, invoices, began, money))
 
@@ -108,16 +119,19 @@ def book_subscription(
     """What `settle_subscription` does with Stripe's answers, which it began to ask for at that moment."""
     _refuse_other_mode(state.livemode, state.id)
     problems: list[str] = []
+    billed = [each for each in invoices if not each.is_draft]
     with refilling.locked(_row(state, began)) as subscription:
         _update(subscription, state, began)
-        arrived = payments.note_invoices(subscription, invoices, money)
-        for booking in _bookings(subscription, state, [each for each in invoices if each.is_paid], arrived):
+        arrived = payments.note_invoices(subscription, billed, money)
+        for booking in _bookings(subscription, state, [each for each in billed if each.is_paid], arrived):
             try:
                 with transaction.atomic():
                     booking()
             except Unsettled as problem:
                 problems.append(str(problem))
                 subscription.refresh_from_db(fields=["overdrawn"])
+        if invoices and not problems:
+            _note_settled(subscription, invoices)
     if problems:
         raise Unsettled("\n".join(problems))
     return subscription
@@ -150,6 +164,13 @@ def _bookings(
     yield partial(refilling.refill, subscription, until=_latest(invoices))
     for payment in arrived:
         yield partial(clawing_back.set_right, payment)
+
+
+def _note_settled(subscription: PlanSubscription, invoices: list[InvoiceState]) -> None:
+    """Up to the first that may still change, else to the last: an answer that is late can only put it back."""
+    unsettled = [each.created for each in invoices if not each.is_final]
+    subscription.invoices_settled_until = min(unsettled) if unsettled else max(each.created for each in invoices)
+    subscription.save(update_fields=["invoices_settled_until"])
 
 
 def _latest(invoices: list[InvoiceState]) -> datetime:

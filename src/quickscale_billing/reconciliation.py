@@ -14,10 +14,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from quickscale_billing import facts, invoicing, payments, refilling
+from quickscale_billing import facts, invoicing, payments, purchasing, refilling
 from quickscale_billing.exceptions import BillingError
 from quickscale_billing.models import (
-    CheckoutSession,
     Customer,
     Dispute,
     Fact,
@@ -123,7 +122,7 @@ def _sessions(since: datetime) -> Iterator[Drift]:
 
 
 def _problem_of_session(state: SessionState) -> str:
-    row = CheckoutSession.objects.filter(stripe_id=state.id).first()
+    row = purchasing.checkout_of(state)
     if row is None and not _is_known(state.customer_id):
         return ""  # another application's, on the same account of Stripe
     if state.mode == "payment" and state.is_paid and not Fact.objects.filter(stripe_id=state.id).exists():
@@ -239,9 +238,9 @@ def _differs(name: str, ours: object, stripes: object) -> str:
 
 SETTLE: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.SESSION: facts.settle_session,
-    Kind.SUBSCRIPTION: facts.settle_subscription,
-    Kind.INVOICE: facts.settle_subscription,
+    Kind.SUBSCRIPTION: facts.settle_whole_subscription,
+    Kind.INVOICE: facts.settle_whole_subscription,
     Kind.REFUND: facts.settle_payment,
     Kind.DISPUTE: facts.settle_payment,
-    Kind.REFILL: facts.settle_subscription,
+    Kind.REFILL: facts.settle_whole_subscription,
 }

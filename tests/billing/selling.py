@@ -124,7 +124,13 @@ class Subscriber:
             return None
         began = timezone.now()
         states = {each: self.payment(invoice) for invoice in self.invoices for each in invoice.payment_ids}
-        return facts.book_subscription(self.state, self.invoices, began, Money(states=states, began=began))
+        return facts.book_subscription(self.state, self.told(), began, Money(states=states, began=began))
+
+    def told(self) -> list[InvoiceState]:
+        """The invoices that Stripe is asked for; and those of which it told by an event that money went back."""
+        row = PlanSubscription.objects.filter(stripe_id=self.id).first()
+        since = row.invoices_settled_until if row else None
+        return [each for each in self.invoices if since is None or each.created >= since or each.id in self.paid_back]
 
     def pay_back(self, percent: int) -> PlanSubscription | None:
         """So much of the last invoice that cost something, in all."""

@@ -57,6 +57,15 @@ def test_a_lost_purchase_is_found_and_given_once(shop: Any, ada: Any) -> None:
     assert_balance(ada, 1_050)
 
 
+def test_a_page_of_stripe_whose_name_was_never_written_down_is_found_when_it_has_expired(shop: Any, ada: Any) -> None:
+    session = checkout.start(ada, "large")
+    CheckoutSession.objects.update(stripe_id=None, url="")  # as if killed before Stripe's answer was written down
+    stripe_client().v1.checkout.sessions.expire(session.stripe_id)
+    assert reconcile("--repair")[0] == 0
+    assert CheckoutSession.objects.get().status == "expired"
+    assert reconcile() == (0, "Stripe, our rows and the ledger agree.\n")
+
+
 def test_20_all_webhooks_of_a_month_lost(clock: Any, shop: Any, ada: Any) -> None:
     calendar = Calendar(clock, shop)
     shop.pay(checkout.start(ada, "pro"))

@@ -1,5 +1,6 @@
 """What a subscription's paid invoices give: periods, trials, bonuses, and changes of plan in their midst."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -311,6 +312,19 @@ def test_an_older_answer_does_not_overwrite_a_newer_one(subscriber: Subscriber, 
     subscriber.tell()
     facts.book_subscription(older, subscriber.invoices, asked)
     assert PlanSubscription.objects.get().cancel_at_period_end
+
+
+def test_what_is_still_a_draft_is_asked_for_again_though_a_later_invoice_is_paid(
+    subscriber: Subscriber, clock: Any
+) -> None:
+    subscriber.subscribe(plan("pro", 100))
+    clock.shift(HOUR)
+    subscriber.invoices.append(draft := replace(invoice(subscriber.id, []), status="draft"))
+    clock.shift(HOUR)
+    subscriber.invoices.append(paid := invoice(subscriber.id, []))
+    assert subscriber.tell().invoices_settled_until == draft.created
+    subscriber.invoices.remove(draft)
+    assert subscriber.tell().invoices_settled_until == paid.created
 
 
 def test_what_was_paid_by_a_clock_that_is_ahead_of_ours_has_begun(subscriber: Subscriber, clock: Any) -> None:

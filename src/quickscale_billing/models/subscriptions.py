@@ -103,6 +103,8 @@ class PlanSubscription(models.Model):
     created_at = models.DateTimeField(_("created at"))
     # When the last retrieval that is written here began: an older answer never overwrites a newer one.
     retrieved_at = models.DateTimeField(_("retrieved at"))
+    # What was invoiced before is final and booked: Stripe is asked for the rest alone.
+    invoices_settled_until = models.DateTimeField(_("invoices settled until"), null=True, editable=False)
 
     objects = SubscriptionQuerySet.as_manager()
 

@@ -120,6 +120,16 @@ class InvoiceState:
     def is_paid(self) -> bool:
         return self.status == "paid"
 
+    @property
+    def is_draft(self) -> bool:
+        """Not asked for yet, and still to change."""
+        return self.status == "draft"
+
+    @property
+    def is_final(self) -> bool:
+        """https://docs.stripe.com/invoicing/overview#invoice-statuses: one that is uncollectible may yet be paid."""
+        return self.status in {"paid", "void"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefundState:

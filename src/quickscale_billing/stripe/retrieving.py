@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
@@ -50,12 +51,14 @@ def subscription_of_invoice(stripe_id: str) -> str | None:
         return subscription_of(plain(stripe_client().v1.invoices.retrieve(stripe_id)))
 
 
-def invoices(subscription_id: str) -> list[InvoiceState]:
-    """Every one of the subscription but drafts, oldest first, with all its lines and what paid it."""
+def invoices(subscription_id: str, since: datetime | None) -> list[InvoiceState]:
+    """Every one of the subscription that was made since, oldest first, with all its lines and what paid it."""
     with asking_stripe():
         asked: Any = {"subscription": subscription_id, "limit": PAGE, "expand": ["data.payments"]}
+        if since is not None:
+            asked["created"] = {"gte": int(since.timestamp())}
         found = [plain(each) for each in stripe_client().v1.invoices.list(asked).auto_paging_iter()]
-        read = [read_invoice(each, list(_lines(each))) for each in found if each["status"] != "draft"]
+        read = [read_invoice(each, list(_lines(each))) for each in found]
     return sorted(read, key=lambda each: (each.created, each.id))
 
 
