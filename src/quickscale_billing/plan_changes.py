@@ -14,6 +14,7 @@ from quickscale_billing import facts
 from quickscale_billing.models import Interval, Plan, PlanPrice, PlanSubscription
 from quickscale_billing.periods import period_at
 from quickscale_billing.stripe import changing
+from quickscale_billing.windows import moment
 
 LENGTHS: Final = {
     Interval.DAY: timedelta(days=1),
@@ -38,7 +39,11 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePreview:
-    """`due_now` is in minor units of the currency, with tax; `credits` is what the balance gains at once."""
+    """`due_now` is in minor units of the currency, with tax; `credits` is what the balance gains at once.
+
+    Where the subscription was canceled, `ends_at` is when it still ends afterwards; or the change takes that back,
+    and `resumes`.
+    """
 
     kind: ChangeKind
     plan: Plan
@@ -47,6 +52,8 @@ class ChangePreview:
     currency: str
     takes_effect_at: datetime
     credits: Decimal
+    ends_at: datetime | None
+    resumes: bool
 
     @property
     def is_immediate(self) -> bool:
@@ -71,7 +78,8 @@ def preview(subscription: PlanSubscription, price: PlanPrice) -> ChangePreview:
     if kind is ChangeKind.UPGRADE:
         invoice, due = changing.preview(subscription.stripe_id, *_item_and(subscription, price))
         gained = facts.worth_of(subscription, invoice)
-    at_end = kind is ChangeKind.DOWNGRADE and subscription.current_period_end
+    is_later = kind is ChangeKind.DOWNGRADE
+    at_end = is_later and subscription.current_period_end
     return ChangePreview(
         kind=kind,
         plan=price.plan,
@@ -80,7 +88,18 @@ def preview(subscription: PlanSubscription, price: PlanPrice) -> ChangePreview:
         currency=price.currency,
         takes_effect_at=at_end or now,
         credits=gained,
+        ends_at=_end_after(kind, subscription, price),
+        resumes=is_later and subscription.ends_at is not None,
     )
+
+
+def _end_after(kind: ChangeKind, subscription: PlanSubscription, price: PlanPrice) -> datetime | None:
+    if kind is ChangeKind.DOWNGRADE:
+        return None
+    begins_anew = kind is ChangeKind.UPGRADE and price.interval != subscription.interval
+    if begins_anew and subscription.cancel_at_period_end:
+        return moment(timezone.now(), price.interval, 1)
+    return subscription.ends_at
 
 
 def make(subscription: PlanSubscription, price: PlanPrice) -> None:

@@ -32,11 +32,11 @@ class ReturnAddresses:
         )
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Self:
-        """The settings' own, else our pages on the host that was asked, where the payer is logged in."""
+    def of(cls, request: HttpRequest, *, success: str | None = None) -> Self:
+        """The settings' own, else our pages (or this one) on the host that was asked, where the payer is logged in."""
         here = request.build_absolute_uri("/").rstrip("/")
         return cls(
-            success=_allowed(conf.SUCCESS_URL) if conf.SUCCESS_URL else f"{here}{own_success_page()}",
+            success=_allowed(conf.SUCCESS_URL) if conf.SUCCESS_URL else f"{here}{success or own_success_page()}",
             cancel=_allowed(conf.CANCEL_URL) if conf.CANCEL_URL else f"{here}{own_cancel_page()}",
         )
 

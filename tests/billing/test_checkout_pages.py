@@ -1,7 +1,9 @@
 """The pages on which people buy, and those they come back to."""
 
 import re
+from html import unescape
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.db import connection
@@ -33,7 +35,7 @@ def come_back(browser: Any, session: CheckoutSession) -> Any:
 def form_of(page: str, slug: str) -> dict[str, str]:
     """The hidden fields of the form that buys this."""
     form = re.search(rf'action="/billing/buy/{slug}/">(.*?)</form>', page, re.DOTALL)[1]
-    return dict(re.findall(r'name="(interval|currency|key)" value="([^"]*)"', form))
+    return dict(re.findall(r'name="(interval|currency|key|next)" value="([^"]*)"', unescape(form)))
 
 
 def test_prices_are_shown_to_a_visitor_with_a_way_to_log_in(shop, client):
@@ -288,3 +290,37 @@ def test_a_subscription_paid_a_moment_ago_is_seen_before_a_second_is_sold(shop, 
     with pytest.raises(checkout.AlreadySubscribed):
         checkout.start(user, "basic")
     assert PlanSubscription.objects.get(account=open_account(user)).plan.slug == "pro"
+
+
+def test_whoever_was_led_to_the_prices_comes_back_to_where_they_wanted_to_go(shop, buyer):
+    pricing = buyer.get("/billing/?next=/reports/%3Fa%3D1%26b").content.decode()
+    assert 'href="/billing/plans/pro/?next=%2Freports%2F%3Fa%3D1%26b"' in pricing
+    assert "next=/reports/%3Fa%3D1%26b" in re.search('href="[?]interval=year[^"]*"', pricing)[0]
+    page = buyer.get("/billing/plans/pro/?next=%2Freports%2F%3Fa%3D1%26b").content.decode()
+    buyer.post("/billing/buy/pro/", form_of(page, "pro"))
+    session = CheckoutSession.objects.get()
+    assert "next=%2Freports%2F%3Fa%3D1%26b" in session.success_url
+    shop.pay(session)
+    address = session.success_url.replace("{CHECKOUT_SESSION_ID}", session.stripe_id)
+    assert 'href="/reports/?a=1&amp;b"' in buyer.get(address).content.decode()
+
+
+def test_a_visitor_who_logs_in_to_buy_does_too(shop, client):
+    page = client.get("/billing/?next=/reports/").content.decode()
+    address = re.search(r'href="/admin/login/[?]next=([^"]*buy/pro[^"]*)"', page)[1]
+    assert client.get(unquote(address)).url == "/billing/plans/pro/?next=%2Freports%2F"
+    assert "%252Freports%252F" in client.post("/billing/buy/pro/", {"next": "/reports/"}).url
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "/" + "a" * 1000],
+)
+def test_nobody_is_led_elsewhere(shop, buyer, elsewhere):
+    assert "next=" not in buyer.get("/billing/", {"next": elsewhere}).content.decode()
+    buyer.post("/billing/buy/large/", {"next": elsewhere})
+    session = CheckoutSession.objects.get()
+    assert "next" not in session.success_url
+    shop.pay(session)
+    page = buyer.get(SUCCESS, {"session_id": session.stripe_id, "next": elsewhere}).content.decode()
+    assert 'href="/">Continue' in page

@@ -99,6 +99,14 @@ def test_canceling_and_going_on(subscriber: Any, browser: Client) -> None:
     assert "It ends on" not in text_of(browser.get(PAGE))
 
 
+def test_the_preview_tells_who_has_canceled_what_becomes_of_that(subscriber: Any, browser: Client) -> None:
+    assert "You have canceled" not in text_of(browser.get(PAGE + "change/?plan=pro"))
+    browser.post(PAGE + "cancel/")
+    assert "your subscription still ends on Feb. 15, 2026" in text_of(browser.get(PAGE + "change/?plan=pro"))
+    browser.post(PAGE + "change/", {"plan": "pro"})
+    assert "this takes it back" in text_of(browser.get(PAGE + "change/?plan=basic"))
+
+
 def test_a_trial_says_how_long_it_lasts(calendar: Calendar, buyer: Any, browser: Client) -> None:
     calendar.simulator.pay(checkout.start(buyer, "studio"))
     assert "Your trial lasts until Jan. 22, 2026." in text_of(browser.get(PAGE))

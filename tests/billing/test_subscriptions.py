@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.test import override_settings
 
-from quickscale_billing import checkout, subscriptions
-from quickscale_billing.exceptions import AlreadySubscribed, NoSubscription, PaymentActionRequired
-from quickscale_billing.models import Plan, PlanSubscription, Purchase
+from quickscale_billing import checkout, facts, reconciliation, subscriptions
+from quickscale_billing.exceptions import AlreadySubscribed, NoSubscription, PaymentActionRequired, Unsettled
+from quickscale_billing.models import InboxItem, Plan, PlanPrice, PlanSubscription, Purchase
 from quickscale_billing.plan_changes import ChangeKind
+from quickscale_billing.stripe import retrieving
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance
@@ -280,3 +282,96 @@ def test_a_pack_that_a_discount_covers_wholly_is_given(calendar: Calendar, buyer
         calendar.simulator.pay(checkout.start(buyer, "large"))
     assert_balance(buyer, 1_050)
     assert Purchase.objects.get().amount == 0
+
+
+def asked_for(subscription: PlanSubscription) -> list[str]:
+    """The states of the invoices that the next settlement asks Stripe for."""
+    subscription.refresh_from_db()
+    return [each.status for each in retrieving.invoices(subscription.stripe_id, subscription.invoices_settled_until)]
+
+
+def test_however_old_a_subscription_only_its_last_invoice_is_asked_for_again(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    for _ in range(3):
+        calendar.shift(timedelta(days=31, hours=2))
+    assert subscription.invoices.filter(status="paid").count() == 4
+    assert asked_for(subscription) == ["paid"]
+
+
+def test_a_renewal_that_was_a_draft_while_a_later_invoice_was_paid_is_booked(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.move_to(at("2026-02-15T12:10"))
+    stripe_client().v1.subscriptions.update(
+        subscription.stripe_id,
+        {
+            "items": [{"id": subscription.stripe_item_id, "price": PlanPrice.objects.get(amount=4900).stripe_price_id}],
+            "proration_behavior": "always_invoice",
+        },
+    )
+    calendar.simulator.webhooks.deliver()
+    assert asked_for(subscription) == ["draft", "paid"]
+    calendar.move_to(at("2026-02-15T14:00"))
+    assert asked_for(subscription) == ["paid"]
+    assert subscription.segments.filter(starts_at__gte=at("2026-02-15T12:00")).count() == 2
+    call_command("settle_facts", "--all", verbosity=0)
+    assert not InboxItem.objects.pending().exists()
+
+
+def test_an_invoice_that_is_open_is_asked_for_until_it_is_paid(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.simulator.decline_next(subscription.stripe_customer_id)
+    calendar.move_to(at("2026-02-15T14:00"))
+    assert asked_for(subscription) == ["open"]
+    calendar.shift(9 * DAY)
+    assert asked_for(subscription) == ["paid"]
+    assert_balance(buyer, 500)
+
+
+def test_what_could_not_be_booked_is_asked_for_again(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    price = PlanPrice.objects.filter(pk=subscription.price_id)
+    price.update(stripe_price_id="price_other")
+    calendar.move_to(at("2026-02-15T14:00"))
+    with pytest.raises(Unsettled):
+        facts.settle_subscription(subscription.stripe_id)
+    assert asked_for(subscription) == ["paid", "paid"]
+    price.update(stripe_price_id=subscription.stripe_price_id)
+    facts.settle_subscription(subscription.stripe_id)
+    assert asked_for(subscription) == ["paid"]
+    assert_balance(buyer, 500)
+
+
+def test_reconciliation_asks_for_all_and_mends_what_was_thought_settled(calendar: Calendar, buyer: Any) -> None:
+    subscription = subscribe(calendar, buyer, "basic")
+    calendar.shift(timedelta(days=31, hours=2))
+    subscription.invoices.order_by("created_at").first().payments.update(invoice=None)
+    subscription.invoices.order_by("created_at").first().delete()
+    facts.settle_subscription(subscription.stripe_id)
+    assert subscription.invoices.count() == 1
+    since = at("2026-01-01T00:00")
+    reconciliation.repair(reconciliation.drift(since))
+    assert subscription.invoices.count() == 2
+    assert reconciliation.drift(since) == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("interval", "end"), [("month", "2026-02-15T12:00"), ("year", "2027-01-15T12:00")])
+def test_an_upgrade_of_what_was_canceled_still_ends_and_says_so(
+    calendar: Calendar, buyer: Any, interval: str, end: str
+) -> None:
+    subscribe(calendar, buyer, "basic")
+    subscriptions.cancel(buyer)
+    preview = subscriptions.preview_change(buyer, "pro", interval=interval)
+    assert (preview.ends_at, preview.resumes) == (at(end), False)
+    changed = subscriptions.change_plan(buyer, "pro", interval=interval)
+    assert (changed.plan.slug, changed.ends_at) == ("pro", at(end))
+
+
+@pytest.mark.once
+def test_a_downgrade_of_what_was_canceled_goes_on_and_says_so(calendar: Calendar, buyer: Any) -> None:
+    subscribe(calendar, buyer, "pro")
+    assert subscriptions.preview_change(buyer, "basic").resumes is False
+    subscriptions.cancel(buyer)
+    preview = subscriptions.preview_change(buyer, "basic")
+    assert (preview.ends_at, preview.resumes) == (None, True)
+    assert subscriptions.change_plan(buyer, "basic").ends_at is None

@@ -7,8 +7,10 @@ from django import template
 from quickscale_billing import subscriptions
 from quickscale_billing.models.catalog import Priced
 from quickscale_billing.money import formatted
+from quickscale_billing.views import onward
 
 register = template.Library()
+register.simple_tag(onward.with_next)
 
 
 @register.filter

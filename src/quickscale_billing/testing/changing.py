@@ -172,6 +172,9 @@ def apply(sandbox: Sandbox, subscription: Object, change: Change) -> None:
             sandbox.remove(item)
     for holding in change.holdings:
         apply_item(sandbox, subscription, holding, change.item_metadata.get(holding.item, {}))
+    if subscription["cancel_at_period_end"]:
+        # https://docs.stripe.com/changelog/basil/2025-05-28/cancel-at-enums: it follows the end of the period.
+        subscription["cancel_at"] = min(holding.end for holding in change.holdings)
 
 
 def apply_item(sandbox: Sandbox, subscription: Object, holding: Holding, metadata: Object) -> None:

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from quickscale_billing.models import CreditPack, Interval, Plan, PlanPrice, PlanSubscription
+from quickscale_billing.views import onward
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.owners import owner_for
 
@@ -68,6 +69,7 @@ def buying(request: HttpRequest) -> dict[str, Any]:
         "owner": owner,
         "subscription": owner and _subscription(owner),
         "key": uuid.uuid4(),
+        "next": onward.wanted(request),
         "login_url": resolve_url(settings.LOGIN_URL),
     }
 

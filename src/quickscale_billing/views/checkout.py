@@ -26,9 +26,10 @@ from quickscale_billing.exceptions import (
     Unsettled,
 )
 from quickscale_billing.models import CheckoutSession, CreditPack, Interval
-from quickscale_billing.return_addresses import ReturnAddresses
+from quickscale_billing.return_addresses import ReturnAddresses, own_success_page
 from quickscale_billing.stripe import sessions
 from quickscale_billing.stripe.readers import SessionState
+from quickscale_billing.views import onward
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.owners import owner_for, owner_required
 
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 5
 """Seconds."""
-FIELDS = ("interval", "currency", "key")
+FIELDS = ("interval", "currency", "key", onward.PARAMETER)
 
 
 @transaction.non_atomic_requests  # Stripe is asked
@@ -45,10 +46,11 @@ FIELDS = ("interval", "currency", "key")
 def buy(request: HttpRequest, slug: str) -> HttpResponseBase:
     """POST leads to Stripe. GET, to which a login leads back, shows what was to be bought."""
     item = _item(slug)
+    page = onward.with_next(_page_of(item), onward.wanted(request))
     if request.method != "POST":
-        return redirect(_page_of(item))
+        return redirect(page)
     if owner_for(request) is None:
-        return redirect_to_login(_page_of(item))
+        return redirect_to_login(page)
     return _buy(request, item)
 
 
@@ -77,7 +79,8 @@ def _begun(request: HttpRequest, owner: Model, item: Item) -> CheckoutSession:
     """A second press of the same button leads to the same page of Stripe, unless that page has ended."""
     form = request.POST
     options: dict[str, Any] = {"interval": form.get("interval", Interval.MONTH), "currency": form.get("currency")}
-    addresses, key = ReturnAddresses.of(request), _key(form.get("key", ""), item.slug, options)
+    success = onward.with_next(own_success_page(), onward.wanted(request))
+    addresses, key = ReturnAddresses.of(request, success=success), _key(form.get("key", ""), item.slug, options)
     try:
         session = checkout.begin(owner, item, addresses, idempotency_key=key, **options)
     except IdempotencyConflict:
@@ -111,7 +114,7 @@ def success(request: HttpRequest, owner: Model) -> HttpResponse:
         logger.exception("The checkout %s was paid, and cannot be booked by itself.", session.stripe_id)
         return _shown(request, session, "processing")
     session.refresh_from_db()
-    return _shown(request, session, outcome, given=session.given, owner=owner)
+    return _shown(request, session, outcome, given=session.given, owner=owner, next=onward.wanted(request))
 
 
 @require_safe
