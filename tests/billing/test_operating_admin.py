@@ -123,9 +123,15 @@ def test_the_report_compares_and_its_button_repairs(shop: Any, ada: Any, admin_c
     assert session.stripe_id not in page
     page = admin_client.get(f"{ADMIN}inboxitem/reconcile/", {"days": 7}).content.decode()
     assert (session.stripe_id in page, "Repair" in page) == (True, True)
-    page = admin_client.post(f"{ADMIN}inboxitem/reconcile/", {"days": 7}).content.decode()
+    page = admin_client.post(f"{ADMIN}inboxitem/reconcile/", {"days": 7, "reason": ""}).content.decode()
+    assert ("required" in page, session.stripe_id in page, LogEntry.objects.exists()) == (True, True, False)
+    InboxItem.objects.all().delete()
+    repair = {"days": 7, "reason": "Webhooks were down"}
+    page = admin_client.post(f"{ADMIN}inboxitem/reconcile/", repair).content.decode()
     assert ("1 thing was settled." in page, "Stripe, our rows and the ledger agree." in page) == (True, True)
-    assert "Repaired 1 things." in LogEntry.objects.get().change_message
+    logged = LogEntry.objects.get()
+    assert logged.change_message == "Repaired: 1 settled, 0 failed: Webhooks were down"
+    assert "Compare with Stripe" in admin_client.get("/admin/").content.decode()
     assert admin_client.get(f"{ADMIN}inboxitem/reconcile/", {"days": 0}).status_code == 200
 
 

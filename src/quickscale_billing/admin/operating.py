@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -40,6 +42,14 @@ class ReasonActionForm(ActionForm):
 
 class ReconcileForm(forms.Form):
     days = forms.IntegerField(label=gettext_lazy("Days back"), min_value=1, max_value=400, initial=30)
+
+    @property
+    def since(self) -> datetime:
+        return timezone.now() - timedelta(days=self.cleaned_data["days"])
+
+
+class RepairForm(ReasonForm, ReconcileForm):
+    days = forms.IntegerField(min_value=1, max_value=400, widget=forms.HiddenInput)
 
 
 def investigate(admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
@@ -80,14 +90,11 @@ def reconcile(admin: Any, request: HttpRequest) -> HttpResponse:
     form = ReconcileForm(request.POST or (request.GET if "days" in request.GET else None))
     context: dict[str, Any] = {"title": _("Compare with Stripe"), "form": form}
     if form.is_bound and form.is_valid():
-        since = timezone.now() - timedelta(days=form.cleaned_data["days"])
-        found, problem = _asked(lambda: reconciliation.drift(since))
-        if request.method == "POST" and found:
-            repaired = reconciliation.repair(found)
-            _log(admin, request, _("Repaired %(number)d things.") % {"number": len(repaired.settled)})
-            context |= {"repaired": repaired}
-            found, problem = _asked(lambda: reconciliation.drift(since))
-        context |= {"drift": found, "problem": problem, "compared": not problem}
+        repairing = RepairForm(request.POST or None, initial=form.cleaned_data)
+        if request.method == "POST" and repairing.is_valid():
+            context["repaired"] = _repaired(request, repairing)
+        found, problem = _asked(lambda: reconciliation.drift(form.since))
+        context |= {"drift": found, "problem": problem, "compared": not problem, "repairing": repairing}
     return _page(admin, request, "reconcile", context)
 
 
@@ -151,10 +158,24 @@ def _entries(booked: Any) -> Any:
     return (found | taken).distinct().select_related("account").order_by("account", "sequence")
 
 
-def _log(admin: Any, request: HttpRequest, message: str) -> None:
-    """Of no row: on the inbox item that was heard of last, if there is any."""
-    if item := InboxItem.objects.first():
-        admin.log_change(request, item, message)
+def _repaired(request: HttpRequest, form: RepairForm) -> reconciliation.Repaired | None:
+    """The admin's log tells of it, though it is about no row of ours. None where nothing differs any more."""
+    found, _problem = _asked(lambda: reconciliation.drift(form.since))
+    if not found:
+        return None
+    repaired = reconciliation.repair(found)
+    told = _("Repaired: %(settled)d settled, %(failed)d failed") % {
+        "settled": len(repaired.settled),
+        "failed": len(repaired.failed),
+    }
+    LogEntry.objects.create(
+        user_id=request.user.pk,
+        content_type=ContentType.objects.get_for_model(InboxItem),
+        object_repr=str(_("Compare with Stripe")),
+        action_flag=CHANGE,
+        change_message=f"{told}: {form.cleaned_data['reason']}",
+    )
+    return repaired
 
 
 def _page(admin: Any, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
