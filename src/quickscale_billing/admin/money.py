@@ -157,6 +157,7 @@ class PaymentAdmin(AccountRowsAdmin):
             "title": _("Pay back"),
             "form": form,
             "payment": payment,
+            "back": reverse("admin:quickscale_billing_payment_change", args=[payment.pk]),
             "left": formatted(payment.refundable, payment.currency),
             "opts": self.opts,
         }

@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from quickscale_billing import payment_methods
 from quickscale_billing.conf import conf
 from quickscale_billing.return_addresses import ReturnAddresses
-from quickscale_billing.views.telling import telling
-from quickscale_credits.owners import owner_required
+from quickscale_billing.views.telling import asking_stripe_for
 
 PAGE = "quickscale_billing:payment_methods"
-told_in_words = telling(PAGE, refused=gettext_lazy("Our payment provider did not accept this. Nothing was changed."))
+asking = asking_stripe_for(PAGE, refused=gettext_lazy("Our payment provider did not accept this. Nothing was changed."))
 
 
-@transaction.non_atomic_requests  # Stripe is asked
-@never_cache
-@require_safe
-@owner_required
-@told_in_words
+@asking(require_safe)
 def page(request: HttpRequest, owner: Model) -> HttpResponseBase:
     context = {"methods": payment_methods.list(owner), "has_portal": conf.PORTAL}
     return render(request, "quickscale_billing/payment_methods.html", context)
 
 
-@transaction.non_atomic_requests
-@require_POST
-@owner_required
-@told_in_words
+@asking(require_POST)
 def add(request: HttpRequest, owner: Model) -> HttpResponseBase:
     session = payment_methods.add(owner, addresses=ReturnAddresses.of_methods(request))
     return HttpResponseRedirect(session.url, status=303)
 
 
-@transaction.non_atomic_requests
-@never_cache
-@require_safe
-@owner_required
-@told_in_words
+@asking(require_safe)
 def added(request: HttpRequest, owner: Model) -> HttpResponseBase:
     """Whoever leads here and however often: what Stripe says of the session counts."""
     state = payment_methods.settle(owner, request.GET.get("session_id", ""))
@@ -56,30 +42,21 @@ def added(request: HttpRequest, owner: Model) -> HttpResponseBase:
     return redirect(PAGE)
 
 
-@transaction.non_atomic_requests
-@require_POST
-@owner_required
-@told_in_words
+@asking(require_POST)
 def set_default(request: HttpRequest, owner: Model) -> HttpResponseBase:
     payment_methods.set_default(owner, request.POST.get("method", ""))
     messages.success(request, _("This card is charged from now on."))
     return redirect(PAGE)
 
 
-@transaction.non_atomic_requests
-@require_POST
-@owner_required
-@told_in_words
+@asking(require_POST)
 def remove(request: HttpRequest, owner: Model) -> HttpResponseBase:
     payment_methods.remove(owner, request.POST.get("method", ""))
     messages.success(request, _("Your card was removed."))
     return redirect(PAGE)
 
 
-@transaction.non_atomic_requests
-@require_POST
-@owner_required
-@told_in_words
+@asking(require_POST)
 def portal(request: HttpRequest, owner: Model) -> HttpResponseBase:
     """To Stripe's customer portal, where `PORTAL` says so."""
     if not conf.PORTAL:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Min, Model, Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -14,12 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from quickscale_billing import subscriptions
 from quickscale_billing.models import Interval, Plan, PlanPrice, PlanSubscription
-from quickscale_billing.views.telling import telling
+from quickscale_billing.views.telling import asking_stripe_for
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.owners import owner_required
 
 PAGE = "quickscale_billing:subscription"
-told_in_words = telling(PAGE, refused=gettext_lazy("Your subscription cannot be changed now. Nothing was charged."))
+asking = asking_stripe_for(PAGE, refused=gettext_lazy("Your subscription cannot be changed now. Nothing was charged."))
 
 
 @never_cache
@@ -36,11 +35,7 @@ def page(request: HttpRequest, owner: Model) -> HttpResponse:
     return render(request, "quickscale_billing/subscription.html", context)
 
 
-@transaction.non_atomic_requests  # Stripe is asked
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@owner_required
-@told_in_words
+@asking(require_http_methods(["GET", "HEAD", "POST"]))
 def change(request: HttpRequest, owner: Model) -> HttpResponseBase:
     """GET shows what the change comes to, POST makes it: `plan` and `interval` say which."""
     asked = request.POST if request.method == "POST" else request.GET
@@ -56,20 +51,14 @@ def change(request: HttpRequest, owner: Model) -> HttpResponseBase:
     return redirect(PAGE)
 
 
-@transaction.non_atomic_requests
-@require_POST
-@owner_required
-@told_in_words
+@asking(require_POST)
 def cancel(request: HttpRequest, owner: Model) -> HttpResponseBase:
     subscriptions.cancel(owner)
     messages.success(request, _("Your subscription ends with the period that is paid."))
     return redirect(PAGE)
 
 
-@transaction.non_atomic_requests
-@require_POST
-@owner_required
-@told_in_words
+@asking(require_POST)
 def resume(request: HttpRequest, owner: Model) -> HttpResponseBase:
     subscriptions.resume(owner)
     messages.success(request, _("Your subscription goes on."))

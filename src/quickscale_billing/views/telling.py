@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Concatenate
 
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 
 from quickscale_billing.exceptions import (
     BillingError,
@@ -25,39 +27,53 @@ from quickscale_billing.exceptions import (
     UnknownPaymentMethod,
     Unsettled,
 )
+from quickscale_credits.owners import owner_required
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 logger = logging.getLogger(__name__)
 
+View = Callable[..., HttpResponseBase]
 OwnersView = Callable[Concatenate[HttpRequest, Model, ...], HttpResponseBase]
 
 
-def telling(page: str, *, refused: StrPromise) -> Callable[[OwnersView], OwnersView]:
-    """A decorator: what is told as a message leads back to the page of this name; `refused` is said of the rest."""
+def asking_stripe_for(page: str, *, refused: StrPromise) -> Callable[[Callable[[View], View]], Any]:
+    """For a module of views: a decorator that takes the methods allowed, as `@asking(require_POST)`.
 
-    def telling_of(view: OwnersView) -> OwnersView:
-        @wraps(view)
-        def wrapped(request: HttpRequest, owner: Model, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                return view(request, owner, *args, **kwargs)
-            except PaymentActionRequired as error:
-                return HttpResponseRedirect(error.url or reverse(page), status=303)
-            except StripeUnavailable:
-                return _in_a_while(request, page)
-            except ImproperlyConfigured:
-                logger.exception("Nothing can be changed at Stripe until the settings are right.")
-                return render(request, "quickscale_billing/closed.html", status=503)
-            except (UnknownItem, UnknownPaymentMethod) as error:
-                raise Http404(str(error)) from None
-            except BillingError as error:
-                _tell(request, error, refused)
-            return redirect(page)
+    Such a view gets the owner, runs in no transaction, for Stripe is asked, and is never cached. What is told as a
+    message leads back to the page of this name; `refused` is said of what else Stripe or we do not do.
+    """
 
-        return wrapped
+    def asking(allowed: Callable[[View], View]) -> Callable[[OwnersView], View]:
+        def decorated(view: OwnersView) -> View:
+            told = owner_required(_told(view, page, refused))
+            return transaction.non_atomic_requests(never_cache(allowed(told)))
 
-    return telling_of
+        return decorated
+
+    return asking
+
+
+def _told(view: OwnersView, page: str, refused: StrPromise) -> OwnersView:
+    @wraps(view)
+    def wrapped(request: HttpRequest, owner: Model, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, owner, *args, **kwargs)
+        except PaymentActionRequired as error:
+            return HttpResponseRedirect(error.url or reverse(page), status=303)
+        except StripeUnavailable:
+            return _in_a_while(request, page)
+        except ImproperlyConfigured:
+            logger.exception("Nothing can be changed at Stripe until the settings are right.")
+            return render(request, "quickscale_billing/closed.html", status=503)
+        except (UnknownItem, UnknownPaymentMethod) as error:
+            raise Http404(str(error)) from None
+        except BillingError as error:
+            _tell(request, error, refused)
+        return redirect(page)
+
+    return wrapped
 
 
 def _in_a_while(request: HttpRequest, page: str) -> HttpResponseBase:
