@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -169,7 +169,7 @@ def _repaired(request: HttpRequest, form: RepairForm) -> reconciliation.Repaired
         "failed": len(repaired.failed),
     }
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user_id=cast(int, request.user.pk),
         content_type=ContentType.objects.get_for_model(InboxItem),
         object_repr=str(_("Compare with Stripe")),
         action_flag=CHANGE,

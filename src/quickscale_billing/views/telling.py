@@ -35,17 +35,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponseBase]
+Allowing = Callable[[View], View]
 OwnersView = Callable[Concatenate[HttpRequest, Model, ...], HttpResponseBase]
 
 
-def asking_stripe_for(page: str, *, refused: StrPromise) -> Callable[[Callable[[View], View]], Any]:
+def asking_stripe_for(page: str, *, refused: StrPromise) -> Callable[[Allowing], Callable[[OwnersView], View]]:
     """For a module of views: a decorator that takes the methods allowed, as `@asking(require_POST)`.
 
     Such a view gets the owner, runs in no transaction, for Stripe is asked, and is never cached. What is told as a
     message leads back to the page of this name; `refused` is said of what else Stripe or we do not do.
     """
 
-    def asking(allowed: Callable[[View], View]) -> Callable[[OwnersView], View]:
+    def asking(allowed: Allowing) -> Callable[[OwnersView], View]:
         def decorated(view: OwnersView) -> View:
             told = owner_required(_told(view, page, refused))
             return transaction.non_atomic_requests(never_cache(allowed(told)))
