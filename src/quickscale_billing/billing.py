@@ -77,4 +77,5 @@ def _scrub(account: CreditAccount) -> None:
         known, visits = Customer.objects.filter(account=account), CheckoutSession.objects.filter(account=account)
         known.update(email="")
         visits.update(url="", success_url="", cancel_url="")
-        Receipt.objects.filter(payment__account=account).update(buyer=[])
+        receipts = Receipt.objects.filter(payment__account=account)
+        receipts.update(buyer=[])
