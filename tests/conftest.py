@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser') = 'on'")
         [is_superuser] = cursor.fetchone()
+        # Nothing here outlives the server: who is asked for a commit need not wait for the disk.
+        cursor.execute(f"ALTER DATABASE {connection.settings_dict['NAME']} SET synchronous_commit = off")
     if is_superuser:
         connection.ops.sql_flush = partial(delete_rows, connection.ops.sql_flush)
 
@@ -100,6 +103,10 @@ def clock(time_machine: Any) -> Any:
 @pytest.fixture
 def database_environment() -> dict[str, str]:
     """The environment in which another process uses this very test database under the same settings."""
+    return environment_of_database()
+
+
+def environment_of_database() -> dict[str, str]:
     chosen = {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"]}
     paths = [str(ROOT), str(ROOT / "example_project"), os.environ.get("PYTHONPATH", "")]
     return os.environ | chosen | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -119,13 +126,19 @@ def database_url() -> str:
 def spawn(database_environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """`spawn("import sys; print(sys.argv[1])", 7)` runs the code in another process, with Django set up, on
     this test database; what still runs at the end of the test is killed."""
+    with spawning(database_environment) as start:
+        yield start
+
+
+@contextmanager
+def spawning(environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str, *arguments: object) -> subprocess.Popen[str]:
         program = f"import django\ndjango.setup()\n{textwrap.dedent(code)}"
         command = [sys.executable, "-c", program, *map(str, arguments)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        started.append(subprocess.Popen(command, env=database_environment, text=True, **pipes))
+        started.append(subprocess.Popen(command, env=environment, text=True, **pipes))
         return started[-1]
 
     yield start

@@ -11,6 +11,7 @@ import time_machine
 from quickscale_credits import ledger
 from quickscale_credits.models import Hold
 from quickscale_credits.testing import assert_ledger_sound, fund
+from tests.conftest import environment_of_database, spawning
 from tests.credits.killing import DEEDS, Killer, Scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,9 +22,10 @@ SEED = int(os.environ.get("QUICKSCALE_SEED", random.randrange(10**6)))
 names = (f"scene-{number}" for number in count())
 
 
-@pytest.fixture
-def killer(spawn):
-    return Killer(spawn("from tests.credits.killing import serve; serve()"))
+@pytest.fixture(scope="module")
+def killer(django_db_setup):
+    with spawning(environment_of_database()) as spawn:
+        yield Killer(spawn("from tests.credits.killing import serve; serve()"))
 
 
 @pytest.mark.parametrize("deed", DEEDS)
