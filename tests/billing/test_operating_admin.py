@@ -62,6 +62,10 @@ def test_a_payment_is_found_by_person_by_any_id_and_by_amount(ada: Any, admin_cl
         assert found(admin_client, query) == 0, query
 
 
+def test_a_payment_that_is_none_leads_back_to_the_site(admin_client: Any, db: None) -> None:
+    assert admin_client.get(f"{ADMIN}payment/nonsense/change/").status_code == 302
+
+
 @pytest.mark.parametrize(
     ("filters", "number"), [("back=none", 1), ("back=some", 0), ("sold=packs", 1), ("sold=plans", 0)]
 )

@@ -135,6 +135,11 @@ def test_a_filtered_list_comes_as_csv_to_those_who_may(staff, account):
     assert [line.split(",")[:3] for line in lines[1:]] == [[str(account.pk), str(account.owner_id), "10"]]
 
 
+def test_a_filter_that_makes_no_sense_leads_from_the_csv_back_to_the_list(admin_client, account):
+    address = reverse("admin:quickscale_credits_creditaccount_export")
+    assert admin_client.get(address, {"nothing": "1"}).url == "../?e=1"
+
+
 def test_csv_of_entries_defuses_formulas(admin_client, account, user):
     ledger.spend(user, 1, reason="x", reference="=HYPERLINK(1)")
     answer = admin_client.get(reverse("admin:quickscale_credits_ledgerentry_export"))

@@ -138,7 +138,9 @@ class PaymentAdmin(AccountRowsAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         payment = self.get_object(request, object_id)
-        extra = {"investigate_url": reverse("admin:quickscale_billing_payment_investigate", args=[object_id])}
+        extra = {}
+        if payment is not None:
+            extra["investigate_url"] = reverse("admin:quickscale_billing_payment_investigate", args=[payment.pk])
         if payment is not None and payment.refundable > 0 and request.user.has_perm(PERMISSION):
             extra["refund_url"] = reverse("admin:quickscale_billing_payment_refund", args=[payment.pk])
         return super().change_view(request, object_id, *args, **kwargs | {"extra_context": extra})
