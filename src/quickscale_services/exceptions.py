@@ -76,6 +76,10 @@ class RateLimited(ServicesError):
         return ngettext("Try again in %d second.", "Try again in %d seconds.", seconds) % seconds
 
 
+class KeyInUse(ServicesError):
+    """The API key that the same request made before is in use, or has ended, so that it cannot be made anew."""
+
+
 class InvalidInput(ServicesError, ValueError):
     """The input does not fit. A service may raise it in `execute`, too: what it was given is at fault.
 

@@ -22,8 +22,8 @@ class PlainKey:
     secret: str = field(repr=False)
 
     @classmethod
-    def make(cls) -> Self:
-        return cls(public_id=secrets.token_hex(8), secret=secrets.token_urlsafe(32))
+    def make(cls, public_id: str = "") -> Self:
+        return cls(public_id=public_id or secrets.token_hex(8), secret=secrets.token_urlsafe(32))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:

@@ -78,11 +78,17 @@ def browser(chromium):
 @pytest.fixture
 def open_page(browser, demo):
     """`open_page(width=360)` opens a window on the demo; errors in any of them fail the test."""
+    with window_on(browser, demo) as open_window:
+        yield open_window
+
+
+@contextmanager
+def window_on(browser, address):
     contexts, errors = [], []
 
     def open_window(*, width=1280, **options):
         context = browser.new_context(
-            base_url=demo, viewport={"width": width, "height": 800}, reduced_motion="reduce", **options
+            base_url=address, viewport={"width": width, "height": 800}, reduced_motion="reduce", **options
         )
         contexts.append(context)
         context.add_init_script(REPORT_VIOLATIONS)

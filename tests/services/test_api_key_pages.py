@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from quickscale_services.models import ApiKey
+from quickscale_services.plain_keys import PlainKey
 
 KEYS = "/services/keys/"
 FORM = {"name": "laptop", "scopes": ["services:run"], "lifetime": ""}
@@ -57,6 +58,36 @@ def test_rotating_shows_the_new_key_and_leaves_the_old_one_an_hour(browser, user
     response = browser.post(f"{KEYS}{key.public_id}/rotate/")
     assert ApiKey.objects.verify(shown_key(response)) != key
     assert ApiKey.objects.verify(plain).expires_at is not None
+
+
+def test_a_form_that_is_sent_twice_makes_one_key_and_the_text_shown_last_works(browser):
+    first, second = (shown_key(browser.post(KEYS, FORM | {"form_id": "a"})) for _ in range(2))
+    assert ApiKey.objects.verify(first) is None
+    assert ApiKey.objects.verify(second) == ApiKey.objects.get()
+
+
+def test_a_button_that_is_pressed_twice_rotates_once(browser, user):
+    key, _ = ApiKey.objects.issue(user, name="laptop")
+    first, second = (shown_key(browser.post(f"{KEYS}{key.public_id}/rotate/", {"form_id": "a"})) for _ in range(2))
+    assert ApiKey.objects.verify(first) is None
+    assert ApiKey.objects.verify(second)
+    assert ApiKey.objects.count() == 2
+
+
+@pytest.mark.parametrize("end", [ApiKey.touch, ApiKey.revoke])
+def test_a_form_that_is_sent_again_later_neither_changes_its_key_nor_makes_another(browser, end):
+    plain = shown_key(browser.post(KEYS, FORM | {"form_id": "a"}))
+    end(ApiKey.objects.get())
+    page = browser.post(KEYS, FORM | {"form_id": "a"}, follow=True).content.decode()
+    assert "This form was sent before" in page
+    assert ApiKey.objects.get().digest == PlainKey.parse(plain).digest
+
+
+def test_the_same_form_id_of_others_is_another_request(browser, django_user_model):
+    shown_key(browser.post(KEYS, FORM | {"form_id": "a"}))
+    eve = django_user_model.objects.create_user("eve")
+    ApiKey.objects.issue(eve, name="laptop", once="a")
+    assert ApiKey.objects.count() == 2
 
 
 def test_revoking_refuses_the_key_from_then_on(browser, user):

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from inkwell.contact.forms import ContactForm
 from inkwell.contact.limits import may_write
+from inkwell.pages.sending import is_repeated
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 def write(request):
     form = ContactForm(request.POST or None, initial={"email": getattr(request.user, "email", "")})
     if request.method == "POST" and form.is_valid():
-        if form.is_from_a_program:
+        if form.is_from_a_program or is_repeated(request):
             return redirect("contact:thanks")
         if not may_write(request):
             form.add_error(None, _("You have written several times within the hour. Please try again later."))

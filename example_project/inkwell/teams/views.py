@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from inkwell.pages.sending import is_repeated
 from inkwell.teams import inviting
 from inkwell.teams.forms import InvitationForm, LimitForm, OrganizationForm
 from inkwell.teams.models import Membership
@@ -52,7 +53,8 @@ def team(request, membership):
 def found_team(request):
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        _choose(request, found(form.cleaned_data["name"], by=request.user))
+        if not is_repeated(request):
+            _choose(request, found(form.cleaned_data["name"], by=request.user))
         return redirect("teams:team")
     return render(request, "teams/found.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -74,6 +76,8 @@ def invite(request, membership):
     form = InvitationForm(request.POST)
     if not form.is_valid():
         return render(request, "teams/team.html", _context(request, membership) | {"form": form}, status=422)
+    if is_repeated(request):
+        return redirect("teams:team")
     inviting.invite(membership.organization, form.cleaned_data["email"], link_to=lambda token: _link(request, token))
     messages.success(request, _("The invitation is on its way to %s.") % form.cleaned_data["email"])
     return redirect("teams:team")
@@ -97,7 +101,7 @@ def accept(request, token):
 @require_POST
 @for_administrators
 def withdraw(request, membership, pk):
-    get_object_or_404(membership.organization.invitations, pk=pk).delete()
+    membership.organization.invitations.filter(pk=pk).delete()
     return redirect("teams:team")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
+from hashlib import sha256
 from typing import Any, Self
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from quickscale_credits.ledger.joining import checked_text, open_account
 from quickscale_credits.models import CreditAccount
 from quickscale_services import scopes as known_scopes
+from quickscale_services.exceptions import KeyInUse
 from quickscale_services.lookups import Lookup
 from quickscale_services.plain_keys import PlainKey
 from quickscale_services.rates import validate_rate
@@ -43,22 +45,33 @@ class KeyQuerySet(models.QuerySet["ApiKey"]):
         scopes: Iterable[str] = (known_scopes.RUN,),
         expires_at: datetime | None = None,
         user: Any = None,
+        once: str = "",
     ) -> tuple[ApiKey, str]:
         """The key, and its text, which is known to nobody afterwards. `user` becomes the actor of its runs.
 
-        Raises `ValueError` for an unknown scope, an empty name, a time that is over or has no zone.
+        `once` names the request, such as a form: asked for again, the key that was made gets a new text, as long as it
+        was not used. Raises `KeyInUse` if it was, and `ValueError` for an unknown scope, an empty name, a time that is
+        over or has no zone.
         """
-        plain = PlainKey.make()
-        key = self.model(
-            public_id=plain.public_id,
-            digest=plain.digest,
+        return self._make(
+            once,
             name=_checked_name(name),
             scopes=known_scopes.checked(scopes),
             expires_at=_checked_expiry(expires_at),
             user=_checked_user(user),
             account=open_account(owner),
         )
-        key.save(force_insert=True)
+
+    def _make(self, once: str, *, account: CreditAccount, **values: Any) -> tuple[ApiKey, str]:
+        plain = PlainKey.make(sha256(f"{account.pk} {once}".encode()).hexdigest()[:16] if once else "")
+        values |= {"account": account, "digest": plain.digest}
+        with transaction.atomic(using=router.db_for_write(self.model)):
+            key, is_new = self.select_for_update().get_or_create(values, public_id=plain.public_id)
+            if not is_new:
+                if key.last_used_at is not None or not key.is_usable:
+                    raise KeyInUse("The key that this request made is in use, or has ended: ask for another.")
+                key.digest = plain.digest
+                key.save(update_fields=["digest"])
         return key, str(plain)
 
     def verify(self, text: str) -> ApiKey | None:
@@ -125,10 +138,10 @@ class ApiKey(models.Model):
         type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
         self.refresh_from_db(fields=["revoked_at"])
 
-    def rotate(self, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+    def rotate(self, overlap: timedelta = OVERLAP, *, once: str = "") -> tuple[ApiKey, str]:
         """A new key that may do the same until the same day; this one ends when the overlap does.
 
-        Raises `ValueError` if it is revoked or expired, or the overlap is below zero.
+        `once` is that of `issue`. Raises `ValueError` if it is revoked or expired, or the overlap is below zero.
         """
         if overlap < timedelta(0):
             raise ValueError(f"An overlap is zero or more, not {overlap}.")
@@ -136,16 +149,14 @@ class ApiKey(models.Model):
             self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
             if not self.is_usable:
                 raise ValueError("Only a key that works can be rotated: issue a new one.")
-            made = self._successor()
+            made = self._successor(once and f"{self.public_id} {once}")
             self.expires_at = min(filter(None, (self.expires_at, timezone.now() + overlap)))
             self.save(update_fields=["expires_at"])
         return made
 
-    def _successor(self) -> tuple[ApiKey, str]:
-        plain = PlainKey.make()
+    def _successor(self, once: str) -> tuple[ApiKey, str]:
         kept = ("account", "user", "name", "scopes", "rate_limit", "expires_at")
-        values = {field: getattr(self, field) for field in kept}
-        return type(self).objects.create(public_id=plain.public_id, digest=plain.digest, **values), str(plain)
+        return type(self).objects.all()._make(once, **{field: getattr(self, field) for field in kept})
 
     def touch(self) -> None:
         """Note that it is used: at most one write a minute, however many requests come at once."""

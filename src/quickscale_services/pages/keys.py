@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from quickscale_credits.owners import owner_required
+from quickscale_services.exceptions import KeyInUse
 from quickscale_services.models import ApiKey
 from quickscale_services.pages.key_forms import KeyForm
 
@@ -27,7 +29,12 @@ def keys(request: HttpRequest, owner: Model) -> HttpResponse:
         return _page(request, owner, form)
     if not form.is_valid():
         return _page(request, owner, form, status=422)
-    return _shown_once(request, owner, ApiKey.objects.issue(owner, user=request.user, **form.given()))
+    try:
+        made = ApiKey.objects.issue(owner, user=request.user, once=_form_id(request), **form.given())
+    except KeyInUse:
+        messages.warning(request, _("This form was sent before: the key that it made is in the list."))
+        return redirect("quickscale_services:keys")
+    return _shown_once(request, owner, made)
 
 
 @never_cache
@@ -36,7 +43,10 @@ def keys(request: HttpRequest, owner: Model) -> HttpResponse:
 def rotate(request: HttpRequest, owner: Model, public_id: str) -> HttpResponse:
     key = get_object_or_404(ApiKey.objects.for_owner(owner), public_id=public_id)
     try:
-        made = key.rotate()
+        made = key.rotate(once=_form_id(request))
+    except KeyInUse:
+        messages.warning(request, _("This form was sent before: the key that it made is in the list."))
+        return redirect("quickscale_services:keys")
     except ValueError:
         messages.error(request, _("This key works no more: make a new one."))
         return redirect("quickscale_services:keys")
@@ -59,6 +69,12 @@ def _shown_once(request: HttpRequest, owner: Model, made: tuple[ApiKey, str]) ->
     return _page(request, owner, KeyForm(), made=key, plain=plain)
 
 
+def _form_id(request: HttpRequest) -> str:
+    """Two presses of a button make one key."""
+    return request.POST.get("form_id", "")
+
+
 def _page(request: HttpRequest, owner: Model, form: KeyForm, *, status: int = 200, **made: Any) -> HttpResponse:
     own = ApiKey.objects.for_owner(owner).select_related("account__owner", "user")
-    return render(request, "quickscale_services/keys.html", {"form": form, "keys": own, **made}, status=status)
+    context = {"form": form, "form_id": uuid.uuid4(), "keys": own, **made}
+    return render(request, "quickscale_services/keys.html", context, status=status)

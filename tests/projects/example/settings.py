@@ -1,7 +1,10 @@
 """The example project, on the database of the test run."""
 
 from inkwell.settings import *  # noqa: F403
+from inkwell.settings import MIDDLEWARE
 from tests.settings.database import databases
+
+MIDDLEWARE = ["tests.browser.slowness.wait_at_the_gate", *MIDDLEWARE]
 
 DATABASES = databases()
 # dj-stripe's own migrations take a minute or two.

@@ -174,5 +174,14 @@ def test_every_member_is_told_that_credits_came(team, ada, bram, django_capture_
     assert set(Notice.objects.values_list("user", flat=True)) == {ada.pk, bram.pk}
 
 
+def test_a_form_that_is_sent_twice_founds_one_team_and_sends_one_invitation(ada):
+    browser = browser_of(ada)
+    for _ in range(2):
+        browser.post("/team/found/", {"name": "Poets", "form_id": "a"})
+        browser.post("/team/invite/", {"email": "carla@example.com", "form_id": "b"})
+    assert Organization.objects.count() == 1
+    assert len(mail.outbox) == 1
+
+
 def test_somebody_without_a_team_is_led_to_found_one():
     assert browser_of(person("eve@example.com")).get("/team/").url == "/team/found/"

@@ -1,0 +1,18 @@
+"""A server that can be made slow: what is sent to it waits until the test opens the gate."""
+
+import threading
+
+gate = threading.Event()
+gate.set()
+arrived = []
+
+
+def wait_at_the_gate(get_response):
+    def middleware(request):
+        if request.method == "POST":
+            arrived.append(request.path)
+            if not gate.wait(timeout=60):
+                raise TimeoutError("The test did not open the gate.")
+        return get_response(request)
+
+    return middleware
