@@ -166,4 +166,6 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 QUICKSCALE_BILLING = {
     "CATALOG": BASE_DIR / "catalog.toml",
     "CHECKOUT": {"allow_promotion_codes": True},
+    "AUTO_TOP_UP": True,
+    "QUEUE": "default",
 }

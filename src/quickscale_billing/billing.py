@@ -8,9 +8,9 @@ from contextlib import suppress
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from quickscale_billing import checkout, facts
+from quickscale_billing import checkout, collecting, facts, stopping
 from quickscale_billing.exceptions import BillingError, Unsettled
-from quickscale_billing.models import CheckoutSession, Customer, PlanSubscription, Receipt
+from quickscale_billing.models import AutoTopUp, CheckoutSession, Customer, PlanSubscription, Receipt, TopUp
 from quickscale_billing.stripe import changing, methods, retrieving
 from quickscale_billing.stripe.forgetting import forget
 from quickscale_credits.erasing import owner_guard
@@ -22,10 +22,10 @@ from quickscale_credits.signals import account_closed
 def close(owner: models.Model | CreditAccount) -> None:
     """End all for which this owner could still be charged, and forget who they are; then they may be deleted.
 
-    Cancels at Stripe now, without paying back; closes pages of Stripe that are open; revokes API keys and what else
-    listens to `account_closed`; detaches payment methods; blanks personal data in our rows and dj-stripe's. Credits and
-    entries stay. It may be called again, also after it was cut off. Raises `StripeUnavailable` (try again), and
-    `RuntimeError` inside a transaction.
+    Cancels at Stripe now, without paying back; closes pages of Stripe that are open; tops up no more; revokes API keys
+    and what else listens to `account_closed`; detaches payment methods; blanks personal data in our rows and
+    dj-stripe's. Credits and entries stay. It may be called again, also after it was cut off. Raises `StripeUnavailable`
+    (try again), and `RuntimeError` inside a transaction.
     """
     refuse_open_transaction("billing.close")
     account = CreditAccount.objects.for_owner(owner).first()
@@ -33,6 +33,7 @@ def close(owner: models.Model | CreditAccount) -> None:
         return
     account_closed.send(sender=CreditAccount, account=account)
     checkout.close_open(account)
+    _stop_topping_up(account)
     for customer in account.customers.exclude(stripe_id=None):
         _end_subscriptions(str(customer.stripe_id))
         _detach_cards(str(customer.stripe_id))
@@ -44,7 +45,14 @@ def close(owner: models.Model | CreditAccount) -> None:
 @owner_guard
 def still_charged(account: CreditAccount) -> tuple[str, Iterable[models.Model]]:
     remedy = _("Close the billing of %(owner)s before you delete them: quickscale_billing.billing.close(owner).")
-    return remedy % {"owner": account}, account.subscriptions.chargeable()
+    agreed, pending = AutoTopUp.objects.on().filter(account=account), TopUp.objects.pending().filter(account=account)
+    return remedy % {"owner": account}, [*account.subscriptions.chargeable(), *agreed, *pending]
+
+
+def _stop_topping_up(account: CreditAccount) -> None:
+    with stopping.locked(account):
+        stopping.stop(account, AutoTopUp.Reason.CLOSED)
+    collecting.discard_pending(account)
 
 
 def _end_subscriptions(customer_id: str) -> None:
@@ -77,5 +85,7 @@ def _scrub(account: CreditAccount) -> None:
         known, visits = Customer.objects.filter(account=account), CheckoutSession.objects.filter(account=account)
         known.update(email="")
         visits.update(url="", success_url="", cancel_url="")
+        agreed = AutoTopUp.objects.filter(account=account)
+        agreed.update(consented_by="", consent_wording="")
         receipts = Receipt.objects.filter(payment__account=account)
         receipts.update(buyer=[])

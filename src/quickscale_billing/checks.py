@@ -110,6 +110,35 @@ def check_catalog(**kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register(deploy=True)
+def check_workers(**kwargs: Any) -> list[CheckMessage]:
+    from quickscale_billing import queueing
+
+    if not isinstance(conf.raw().get("QUEUE"), str) or check_queue() or queueing.has_workers():
+        return []
+    message = f"The backend {conf.QUEUE!r} in TASKS is meant for development: Stripe would be asked within requests."
+    hint = (
+        "Choose one that workers empty, such as django_tasks_db.DatabaseBackend; or None, and the sweep alone tops up."
+    )
+    return [Warning(message, hint=hint, id="quickscale_billing.W007")]
+
+
+@register(Tags.database)
+def check_packs_to_top_up_with(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    from quickscale_billing.models import CreditPack
+
+    if router.db_for_read(CreditPack) not in (databases or []) or conf.raw().get("AUTO_TOP_UP") is not True:
+        return []
+    try:
+        if CreditPack.objects.for_sale().exists():
+            return []
+    except DatabaseError:
+        return []  # not migrated yet
+    message = "AUTO_TOP_UP is on, but no pack is for sale that could be bought by itself."
+    hint = "Put a pack into the catalog, or turn AUTO_TOP_UP off."
+    return [Warning(message, hint=hint, id="quickscale_billing.W008")]
+
+
 @register(Tags.database)
 def check_prices(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """What is for sale and has no price at Stripe."""

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from quickscale_billing import fulfillment, refilling, shares
+from quickscale_billing import fulfillment, refilling, shares, stopping
 from quickscale_billing.conf import conf
-from quickscale_billing.models import Clawback, Dispute, Fact, FrozenGrant, PaidSegment, Payment, Refill
+from quickscale_billing.models import AutoTopUp, Clawback, Dispute, Fact, FrozenGrant, PaidSegment, Payment, Refill
 from quickscale_credits.models import CreditAccount, LedgerEntry
 
 BY_INVOICE = (Fact.Kind.UPGRADE, Fact.Kind.PERIOD, Fact.Kind.BONUS)
@@ -48,6 +48,7 @@ def set_right(payment: Payment) -> None:
     _end_what_is_over(facts)
     for dispute in disputes:
         if dispute.is_open:
+            stopping.stop(payment.account, AutoTopUp.Reason.DISPUTED)
             _freeze(dispute, facts)
 
 

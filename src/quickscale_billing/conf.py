@@ -74,6 +74,14 @@ class BillingSettings(SettingsDict):
         return value
 
     @property
+    def AUTO_TOP_UP(self) -> bool:  # noqa: N802
+        """Whether owners may have a pack bought by itself when their credits run low."""
+        value = self.get("AUTO_TOP_UP", False)
+        if not isinstance(value, bool):
+            raise ImproperlyConfigured(f'{self.setting}["AUTO_TOP_UP"] must be True or False, not {value!r}.')
+        return value
+
+    @property
     def SELLER(self) -> dict[str, Any]:  # noqa: N802
         """Who sells, for receipts: a dict of text.
 

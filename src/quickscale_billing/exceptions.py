@@ -61,3 +61,11 @@ class CatalogInvalid(BillingError):
 
 class Unsettled(BillingError):
     """What Stripe says cannot be booked, or not all of it: the message says why. It is tried again."""
+
+
+class NoPaymentMethod(BillingError):
+    """There is nothing that could be charged without the owner being there: a default payment method comes first."""
+
+
+class DisputeOpen(BillingError):
+    """A payment of the owner's is disputed: until that is over, nothing is charged by itself."""

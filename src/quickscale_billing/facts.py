@@ -24,6 +24,7 @@ from quickscale_billing import (
     purchasing,
     refilling,
     signals,
+    topping_up,
 )
 from quickscale_billing.announcing import announce
 from quickscale_billing.exceptions import Unsettled
@@ -60,9 +61,16 @@ def settle_session(stripe_id: str) -> SessionState:
 
 
 def settle_invoice(stripe_id: str) -> None:
-    """An invoice that belongs to a subscription has all of this settled; another gives nothing."""
-    if subscription_id := retrieving.subscription_of_invoice(stripe_id):
-        settle_subscription(subscription_id)
+    """An invoice that belongs to a subscription has all of this settled, and one of a top-up gives its credits; another
+    gives nothing."""
+    began = timezone.now()
+    state = retrieving.invoice(stripe_id)
+    if state.subscription_id:
+        settle_subscription(state.subscription_id)
+    elif state.top_up_token:
+        _refuse_other_mode(state.livemode, stripe_id)
+        money = payments.retrieved(state.payment_ids, began=began)
+        _again_if_raced(lambda: topping_up.settle(state, money))
 
 
 def settle_subscription(stripe_id: str) -> PlanSubscription:

@@ -84,6 +84,14 @@ class SetupSession:
     url: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Charged:
+    """Who is charged at Stripe, and with what."""
+
+    customer_id: str
+    method: PaymentMethod
+
+
 def list(owner: Owner) -> builtins.list[PaymentMethod]:  # noqa: A001 - the contract's word
     """The default one first, then the newest. Raises `StripeUnavailable`."""
     customer = _customer(owner)
@@ -146,6 +154,13 @@ def settle_setup(session_id: str) -> None:
     """The same when an event tells of it, for who never came back from Stripe's page."""
     if state := methods.setup(session_id):
         _take(state)
+
+
+def charged(owner: Owner) -> Charged | None:
+    """What is charged without the owner being there: their default. Raises `StripeUnavailable`."""
+    customer = _customer(owner)
+    default = next((each for each in _of(customer) if each.is_default), None) if customer else None
+    return Charged(customer_id=str(customer.stripe_id), method=default) if customer and default else None
 
 
 def portal_url(owner: Owner, *, return_url: str | None = None) -> str:

@@ -57,11 +57,19 @@ def of_session(account: CreditAccount, state: SessionState, money: Money) -> Pay
 def note_invoices(subscription: PlanSubscription, states: Iterable[InvoiceState], money: Money) -> list[Payment]:
     """Bring the rows of a subscription's invoices to what Stripe says; answers the payments that were new."""
     known = {each.stripe_id: each for each in subscription.invoices.all()}
-    return [
-        payment
-        for state in states
-        for payment in _new_payments(_note_invoice(subscription, state, known.get(state.id)), state, money)
-    ]
+    arrived: list[Payment] = []
+    for state in states:
+        row = known.get(state.id) or Invoice(
+            account=subscription.account, subscription=subscription, stripe_id=state.id
+        )
+        arrived += _new_payments(_note_invoice(row, state), state, money)
+    return arrived
+
+
+def note_invoice(account: CreditAccount, state: InvoiceState, money: Money) -> list[Payment]:
+    """Likewise one that belongs to no subscription. The account must be locked."""
+    row = Invoice.objects.filter(stripe_id=state.id).first() or Invoice(account=account, stripe_id=state.id)
+    return list(_new_payments(_note_invoice(row, state), state, money))
 
 
 def note(payment: Payment, state: PaymentState, began: datetime) -> bool:
@@ -100,17 +108,16 @@ def columns_of(state: InvoiceState) -> dict[str, object]:
     }
 
 
-def _note_invoice(subscription: PlanSubscription, state: InvoiceState, row: Invoice | None) -> Invoice:
+def _note_invoice(row: Invoice, state: InvoiceState) -> Invoice:
+    """A subscription's owner hears of each attempt that failed; who tops up, when there is something to do."""
     columns = columns_of(state)
-    had = row.attempts if row else 0
-    if row is None:
-        row = Invoice(account=subscription.account, subscription=subscription, stripe_id=state.id, **columns)
-    elif all(getattr(row, name) == value for name, value in columns.items()):
+    had = row.attempts
+    if row.pk is not None and all(getattr(row, name) == value for name, value in columns.items()):
         return row
     for name, value in columns.items():
         setattr(row, name, value)
     row.save()
-    if row.status == Invoice.Status.OPEN and row.attempts > had:
+    if row.subscription_id is not None and row.status == Invoice.Status.OPEN and row.attempts > had:
         announce(signals.payment_failed, Invoice, invoice=row)
     return row
 

@@ -55,6 +55,11 @@ def require() -> Engine | None:
     return _named(conf.QUEUE) if "." in conf.QUEUE else _django_tasks(conf.QUEUE)
 
 
+def has_workers() -> bool:
+    """False where `QUEUE` names a backend of `django.tasks` that is meant for development."""
+    return conf.QUEUE is None or "." in conf.QUEUE or bool(_background().has_workers(conf.QUEUE))
+
+
 def _hand_over(name: str, pk: int) -> None:
     try:
         if engine := require():
@@ -71,10 +76,14 @@ def _named(path: str) -> Engine:
 
 
 def _django_tasks(backend: str) -> Engine:
+    return cast(Engine, _background().work.using(backend=backend).enqueue)
+
+
+def _background() -> Any:
     try:
         from quickscale_billing import background
     except ImportError:
         raise ImproperlyConfigured(
             'QUICKSCALE_BILLING["QUEUE"] needs Django 6 or the package django-tasks, or the path of a function.'
         ) from None
-    return cast(Engine, background.work.using(backend=backend).enqueue)
+    return background

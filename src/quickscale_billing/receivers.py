@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from quickscale_billing import clawing_back
+from quickscale_billing import charging, clawing_back
 from quickscale_credits.models import CreditAccount
-from quickscale_credits.signals import hold_captured, hold_released
+from quickscale_credits.signals import credits_spent, hold_captured, hold_released
 
 
 def connect() -> None:
     for signal in (hold_released, hold_captured):
         signal.connect(take_what_came_back, dispatch_uid="quickscale_billing.take_what_came_back")
+    credits_spent.connect(top_up, dispatch_uid="quickscale_billing.top_up")
 
 
 def take_what_came_back(account: CreditAccount, **kwargs: Any) -> None:
     clawing_back.take_what_came_back(account)
+
+
+def top_up(account: CreditAccount, **kwargs: Any) -> None:
+    charging.after_spend(account)

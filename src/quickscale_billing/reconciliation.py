@@ -40,6 +40,7 @@ class Kind(models.TextChoices):
     SESSION = "session", _("Checkout session")
     SUBSCRIPTION = "subscription", _("Subscription")
     INVOICE = "invoice", _("Invoice")
+    TOP_UP = "topup", _("Top-up")
     REFUND = "refund", _("Refund")
     DISPUTE = "dispute", _("Dispute")
     REFILL = "refill", _("Refill")
@@ -158,8 +159,10 @@ def _problem_of_subscription(state: SubscriptionState, row: PlanSubscription | N
 
 
 def _invoices(since: datetime) -> Iterator[Drift]:
-    states = [state for state in listing.invoices(since) if state.subscription_id is not None]
-    rows = Invoice.objects.in_bulk([state.id for state in states], field_name="stripe_id")
+    listed = [state for state in listing.invoices(since) if state.subscription_id or state.top_up_token]
+    rows = Invoice.objects.in_bulk([state.id for state in listed], field_name="stripe_id")
+    yield from _top_ups([state for state in listed if state.subscription_id is None], rows)
+    states = [state for state in listed if state.subscription_id is not None]
     known = PlanSubscription.objects.in_bulk([str(each.subscription_id) for each in states], field_name="stripe_id")
     for state in states:
         subscription = known.get(str(state.subscription_id))
@@ -180,10 +183,30 @@ def _problem_of_invoice(state: InvoiceState, row: Invoice | None, subscription: 
         return str(_("It is not known here."))
     if state.is_paid and (unpaid := _unbooked_periods(state, subscription)):
         return str(_("It was paid, and nothing is booked for %(lines)s.")) % {"lines": ", ".join(unpaid)}
+    return _differences(state, row)
+
+
+def _differences(state: InvoiceState, row: Invoice) -> str:
     told = payments.columns_of(state)
     return "; ".join(
         _differs(name, getattr(row, name), value) for name, value in told.items() if getattr(row, name) != value
     )
+
+
+def _top_ups(states: list[InvoiceState], rows: dict[str, Invoice]) -> Iterator[Drift]:
+    ids = [state.id for state in states]
+    given = set(Fact.objects.filter(kind=Fact.Kind.TOP_UP, stripe_id__in=ids).values_list("stripe_id", flat=True))
+    for state in states:
+        row = rows.get(state.id)
+        problem = "" if row is None else _differences(state, row)
+        if row is None and _is_known(state.customer_id):
+            problem = str(_("It is not known here."))
+        if state.is_paid and row is not None and state.id not in given:
+            problem = str(_("It was paid, and nothing was given for it."))
+        if problem:
+            yield Drift(
+                kind=Kind.TOP_UP, stripe_id=state.id, problem=problem, created=state.created, settled_by=state.id
+            )
 
 
 def _unbooked_periods(state: InvoiceState, subscription: PlanSubscription) -> list[str]:
@@ -240,6 +263,7 @@ SETTLE: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.SESSION: facts.settle_session,
     Kind.SUBSCRIPTION: facts.settle_whole_subscription,
     Kind.INVOICE: facts.settle_whole_subscription,
+    Kind.TOP_UP: facts.settle_invoice,
     Kind.REFUND: facts.settle_payment,
     Kind.DISPUTE: facts.settle_payment,
     Kind.REFILL: facts.settle_whole_subscription,

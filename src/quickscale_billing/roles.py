@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 _SEEING: Final = (
+    "quickscale_billing.view_autotopup",
     "quickscale_billing.view_creditpack",
     "quickscale_billing.view_dispute",
     "quickscale_billing.view_fact",
@@ -18,6 +19,7 @@ _SEEING: Final = (
     "quickscale_billing.view_plansubscription",
     "quickscale_billing.view_purchase",
     "quickscale_billing.view_refund",
+    "quickscale_billing.view_topup",
     "quickscale_credits.view_creditaccount",
     "quickscale_credits.view_creditgrant",
     "quickscale_credits.view_hold",
@@ -25,12 +27,18 @@ _SEEING: Final = (
     "quickscale_services.view_servicerun",
 )
 ROLES: Final[dict[str, tuple[str, ...]]] = {
-    "Support": (*_SEEING, "quickscale_billing.settle_again", "quickscale_services.credit_back_run"),
+    "Support": (
+        *_SEEING,
+        "quickscale_billing.settle_again",
+        "quickscale_billing.stop_auto_top_up",
+        "quickscale_services.credit_back_run",
+    ),
     "Billing": (
         *_SEEING,
         "quickscale_billing.reconcile_billing",
         "quickscale_billing.refund_payment",
         "quickscale_billing.settle_again",
+        "quickscale_billing.stop_auto_top_up",
         "quickscale_credits.adjust_credits",
         "quickscale_credits.export_credits",
         "quickscale_credits.view_analytics",

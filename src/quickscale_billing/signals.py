@@ -16,3 +16,5 @@ subscription_started = Signal()
 """With `subscription`: it began to live."""
 subscription_ended = Signal()
 """With `subscription`: it lives no more."""
+top_up_stopped = Signal()
+"""With `auto_top_up`: it buys nothing more, and its `reason` is not that the owner wanted it so."""

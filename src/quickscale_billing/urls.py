@@ -1,6 +1,6 @@
 from django.urls import path
 
-from quickscale_billing.views import catalog, checkout, history, payment_methods, subscription
+from quickscale_billing.views import catalog, checkout, history, payment_methods, subscription, top_up
 
 app_name = "quickscale_billing"
 
@@ -22,6 +22,8 @@ urlpatterns = [
     path("payment-methods/default/", payment_methods.set_default, name="default_payment_method"),
     path("payment-methods/remove/", payment_methods.remove, name="remove_payment_method"),
     path("payment-methods/portal/", payment_methods.portal, name="portal"),
+    path("top-up/", top_up.page, name="top_up"),
+    path("top-up/off/", top_up.stop, name="stop_top_up"),
     path("history/", history.page, name="history"),
     path("history.csv", history.statement_csv, name="history_csv"),
     path("receipts/<int:pk>.pdf", history.receipt, name="receipt"),

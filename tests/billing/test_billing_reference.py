@@ -11,7 +11,7 @@ from django.dispatch import Signal
 from django.template import engines
 from django.urls import get_resolver
 
-from quickscale_billing import checkout, exceptions, history, payment_methods, refunds, signals, subscriptions
+from quickscale_billing import checkout, exceptions, history, payment_methods, refunds, signals, subscriptions, topup
 from quickscale_billing.conf import conf
 from tests.parts import ROOT
 from tests.test_reference import CHECK_ID, listed, options_of, page, public, sections, signature
@@ -41,6 +41,9 @@ VERBS = [
     history.statement,
     history.timeline,
     refunds.refund,
+    topup.current,
+    topup.turn_on,
+    topup.turn_off,
 ]
 
 
@@ -58,7 +61,7 @@ def test_every_verb_is_listed_with_its_signature(verb):
 
 
 def test_every_signal_is_listed():
-    assert set(re.findall(r"`(\w+_\w+)`(?=,| \|)", section("Signals"))) == public(signals, Signal)
+    assert set(listed(section("Signals"))) == public(signals, Signal)
 
 
 def test_every_error_is_listed():

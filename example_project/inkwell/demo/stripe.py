@@ -14,7 +14,7 @@ from quickscale_billing.windows import moment
 
 # Stripe collects the money of a new period an hour after it has begun.
 COLLECTED = timedelta(hours=2)
-SWEEPS = ("settle_facts", "refill_credits", "expire_credits")
+SWEEPS = ("settle_facts", "refill_credits", "expire_credits", "top_up")
 
 simulator = StripeSimulator(port=settings.SIMULATOR_PORT)
 

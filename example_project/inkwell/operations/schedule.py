@@ -23,6 +23,7 @@ def jobs():
     minute, hour, day = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
     return [
         Job(command="settle_facts", every=minute),
+        Job(command="top_up", every=minute),
         Job(command="sweep_runs", every=minute),
         Job(command="refill_credits", every=10 * minute),
         Job(command="expire_credits", every=10 * minute),

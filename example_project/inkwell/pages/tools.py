@@ -98,6 +98,12 @@ TOOLS = [
     ),
     Tool(
         section=BILLING,
+        title=_("Auto top-ups: what was agreed, and how it stands"),
+        url="admin:quickscale_billing_autotopup_changelist",
+        permission="quickscale_billing.view_autotopup",
+    ),
+    Tool(
+        section=BILLING,
         title=_("Webhook health"),
         url="admin:quickscale_billing_health",
         permission="quickscale_billing.view_inboxitem",

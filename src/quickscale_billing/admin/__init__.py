@@ -4,8 +4,10 @@ from quickscale_billing.admin.catalog import PackAdmin, PlanAdmin
 from quickscale_billing.admin.history import latest_history
 from quickscale_billing.admin.money import DisputeAdmin, InvoiceAdmin, PaymentAdmin, RefundAdmin
 from quickscale_billing.admin.settling import FactAdmin, InboxAdmin, PurchaseAdmin, SubscriptionAdmin
+from quickscale_billing.admin.topping_up import AutoTopUpAdmin, TopUpAdmin
 
 __all__ = [
+    "AutoTopUpAdmin",
     "DisputeAdmin",
     "FactAdmin",
     "InboxAdmin",
@@ -16,5 +18,6 @@ __all__ = [
     "PurchaseAdmin",
     "RefundAdmin",
     "SubscriptionAdmin",
+    "TopUpAdmin",
     "latest_history",
 ]

@@ -66,7 +66,8 @@ class SoldFilter(admin.SimpleListFilter):
         return [("packs", _("Packs")), ("plans", _("Plans"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(invoice__isnull=self.value() == "packs") if self.value() else queryset
+        is_of_plan = Q(invoice__subscription__isnull=False)
+        return queryset.filter(~is_of_plan if self.value() == "packs" else is_of_plan) if self.value() else queryset
 
 
 def minor_units(term: str) -> Q | None:

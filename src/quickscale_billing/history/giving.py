@@ -19,7 +19,7 @@ def credits_of(payments: Sequence[Payment]) -> dict[int, Decimal]:
     """
     given: dict[int, Decimal] = defaultdict(Decimal)
     by_invoice = {each.invoice.stripe_id: each.pk for each in payments if each.invoice}
-    for payment, amount, taken in _of_packs([each.pk for each in payments if not each.invoice]):
+    for payment, amount, taken in _of_packs([each.pk for each in payments]):
         given[payment] += (amount or 0) - (taken or 0)
     for invoice, amount, taken in _of_invoices(list(by_invoice)):
         given[by_invoice[invoice]] += (amount or 0) - (taken or 0)

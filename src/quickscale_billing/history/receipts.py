@@ -116,7 +116,7 @@ def _details(row: Receipt, payment: Payment) -> Iterable[tuple[str, str]]:
 
 def _items(payment: Payment) -> str:
     """A subscription's payment names the time it paid for."""
-    if payment.invoice is None:
+    if payment.invoice is None or payment.invoice.subscription_id is None:
         return what_was_bought(payment)
     segments = PaidSegment.objects.filter(stripe_invoice_id=payment.invoice.stripe_id).select_related("plan")
     lines = [f"{each.plan}, {_day(each.starts_at)} - {_day(each.ends_at)}" for each in segments]

@@ -68,7 +68,7 @@ def of_invoice(invoice: Invoice) -> HistoryRow:
         at=invoice.created_at,
         kind=RowKind.INVOICE,
         title=_("Invoice %(number)s") % {"number": invoice},
-        detail=_plan_of(invoice),
+        detail=_plan_of(invoice) if invoice.subscription_id else _("Auto top-up"),
         status=invoice.get_status_display(),
         amount=invoice.total,
         currency=invoice.currency,
@@ -117,7 +117,7 @@ def of_dispute(dispute: Dispute) -> HistoryRow:
 
 def what_was_bought(payment: Payment) -> str:
     """The packs, or the plan; rows that were fetched along are not asked for again."""
-    if payment.invoice is not None:
+    if payment.invoice is not None and payment.invoice.subscription_id is not None:
         return _plan_of(payment.invoice) or _("Payment")
     bought = [f"{each.quantity} x {each.pack}" if each.quantity > 1 else str(each.pack) for each in _purchases(payment)]
     return ", ".join(bought) or _("Payment")

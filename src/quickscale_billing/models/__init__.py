@@ -9,8 +9,10 @@ from quickscale_billing.models.payments import Invoice, Payment
 from quickscale_billing.models.purchases import Purchase
 from quickscale_billing.models.receipts import Receipt
 from quickscale_billing.models.subscriptions import PaidSegment, PlanSubscription, Refill
+from quickscale_billing.models.topups import AutoTopUp, TopUp
 
 __all__ = [
+    "AutoTopUp",
     "CheckoutSession",
     "Clawback",
     "CreditPack",
@@ -30,5 +32,6 @@ __all__ = [
     "Receipt",
     "Refill",
     "Refund",
+    "TopUp",
     "Unused",
 ]

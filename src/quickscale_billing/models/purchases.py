@@ -34,8 +34,8 @@ class Purchase(models.Model):
     tax = MinorUnitsField(_("tax"), default=0)
     discount = MinorUnitsField(_("discount"), default=0)
     currency = CurrencyField(_("currency"))
-    stripe_session_id = StripeIdField(_("session at Stripe"))
-    stripe_line_id = StripeIdField(_("line of the session"), unique=True)
+    stripe_session_id = StripeIdField(_("session at Stripe"), null=True, help_text=_("None of a top-up."))
+    stripe_line_id = StripeIdField(_("line of the session or invoice"), unique=True)
     stripe_customer_id = StripeIdField(_("customer at Stripe"), null=True)
     stripe_payment_intent_id = StripeIdField(_("payment at Stripe"), null=True, db_index=True)
     payment = models.ForeignKey(

@@ -10,6 +10,7 @@ from typing import Any
 Json = Mapping[str, Any]
 
 REFUND_TOKEN = "quickscale_refund"  # noqa: S105 - the name of a member of the metadata
+TOP_UP_TOKEN = "quickscale_topup"  # noqa: S105 - likewise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +93,11 @@ class InvoiceLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvoiceState:
-    """Money in minor units; `payment_ids` are the payment intents that have paid something of it."""
+    """Money in minor units; `payment_ids` are the payment intents that have paid something of it.
+
+    `waits_for` is "payer" where the payer has to confirm, "bank" where the money is on its way, else empty; it is known
+    only where the payment intents were expanded.
+    """
 
     id: str
     livemode: bool
@@ -115,6 +120,9 @@ class InvoiceState:
     due_at: datetime | None = None
     paid_at: datetime | None = None
     payment_ids: tuple[str, ...] = ()
+    amount_due: int = 0
+    top_up_token: str = ""
+    waits_for: str = ""
 
     @property
     def is_paid(self) -> bool:
@@ -245,6 +253,9 @@ def read_invoice(found: Json, lines: list[Json]) -> InvoiceState:
         due_at=_time(found.get("due_date")),
         paid_at=_time((found.get("status_transitions") or {}).get("paid_at")),
         payment_ids=tuple(_paying(found.get("payments"))),
+        amount_due=found.get("amount_due") or 0,
+        top_up_token=(found.get("metadata") or {}).get(TOP_UP_TOKEN, ""),
+        waits_for=next(filter(None, map(_waits_for, (found.get("payments") or {}).get("data", []))), ""),
     )
 
 
@@ -294,6 +305,17 @@ def _paying(payments: Any) -> Iterator[str]:
     for each in (payments or {}).get("data", []):
         if each["status"] == "paid" and (intent := read_id(each["payment"].get("payment_intent"))):
             yield intent
+
+
+def _waits_for(payment: Json) -> str:
+    """https://docs.stripe.com/payments/paymentintents/lifecycle; off session, to want the payer is an error."""
+    intent = payment["payment"].get("payment_intent")
+    if payment["status"] != "open" or not isinstance(intent, Mapping):
+        return ""
+    error = intent.get("last_payment_error") or {}
+    if intent["status"] == "requires_action" or error.get("code") == "authentication_required":
+        return "payer"
+    return "bank" if intent["status"] == "processing" else ""
 
 
 def subscription_of(invoice: Json) -> str | None:

@@ -17,7 +17,6 @@ from quickscale_billing.stripe.readers import (
     read_payment,
     read_session,
     read_subscription,
-    subscription_of,
 )
 
 PAGE = 100
@@ -45,10 +44,12 @@ def subscriptions_of(customer_id: str) -> list[tuple[str, str | None]]:
     return [(each["id"], each.get("schedule")) for each in found if each["status"] != "incomplete_expired"]
 
 
-def subscription_of_invoice(stripe_id: str) -> str | None:
-    """None for an invoice that belongs to none, such as one that somebody wrote by hand."""
+def invoice(stripe_id: str) -> InvoiceState:
+    """Any, drafts too, with what paid it and why nothing did."""
     with asking_stripe():
-        return subscription_of(plain(stripe_client().v1.invoices.retrieve(stripe_id)))
+        asked: Any = {"expand": ["payments.data.payment.payment_intent"]}
+        found = plain(stripe_client().v1.invoices.retrieve(stripe_id, asked))
+        return read_invoice(found, list(_lines(found)))
 
 
 def invoices(subscription_id: str, since: datetime | None) -> list[InvoiceState]:

@@ -1,0 +1,98 @@
+"""What the invoice of a top-up means: credits once it is paid, a page to confirm it on, or an attempt that failed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from quickscale_billing import clawing_back, fulfillment, payments, signals, stopping
+from quickscale_billing.announcing import announce
+from quickscale_billing.exceptions import Unsettled
+from quickscale_billing.models import Fact, Invoice, Payment, Purchase, TopUp
+from quickscale_billing.stripe.readers import InvoiceState
+from quickscale_credits.models import CreditType
+
+Status = TopUp.Status
+
+
+def settle(state: InvoiceState, money: payments.Money) -> None:
+    """Book what Stripe says of the invoice, once. Raises `Unsettled` for one of an attempt that is not here."""
+    row = _row_of(state)
+    with stopping.locked(row.account):
+        row.refresh_from_db()
+        row.stripe_invoice_id = state.id
+        arrived = [] if state.status == "draft" else payments.note_invoice(row.account, state, money)
+        if state.is_paid:
+            _give(row, state, arrived)
+        elif state.status in ("void", "uncollectible"):
+            _end(row)
+        elif state.waits_for == "payer" and row.status == Status.REQUESTED:
+            _wait_for_owner(row, state)
+        row.save()
+        for payment in arrived:
+            clawing_back.set_right(payment)
+
+
+def end(row: TopUp) -> TopUp:
+    """Stripe has no invoice of it that could be paid."""
+    with stopping.locked(row.account):
+        row.refresh_from_db()
+        _end(row)
+        row.save()
+    return row
+
+
+def _row_of(state: InvoiceState) -> TopUp:
+    try:
+        return TopUp.objects.select_related("account").get(pk=UUID(state.top_up_token))
+    except (ValueError, TopUp.DoesNotExist):
+        raise Unsettled(
+            f"{state.id} is a top-up ({state.top_up_token}) that is not here: was the database restored? Find out "
+            "whose it is, and grant its credits or pay it back by hand."
+        ) from None
+
+
+def _give(row: TopUp, state: InvoiceState, arrived: list[Payment]) -> None:
+    fact = fulfillment.record(
+        Fact.Kind.TOP_UP,
+        f"topup:{state.id}",
+        row.account,
+        row.given,
+        stripe_id=state.id,
+        credit_type=CreditType.PAY_AS_YOU_GO,
+    )
+    if fact is not None and fact.entry is not None:
+        row.purchase = Purchase.objects.create(
+            account=row.account,
+            pack=row.pack,
+            credits=row.credits,
+            bonus_credits=row.bonus_credits,
+            amount=state.total,
+            tax=state.tax,
+            discount=state.discount,
+            currency=state.currency,
+            stripe_line_id=state.lines[0].id if state.lines else state.id,
+            stripe_customer_id=state.customer_id,
+            stripe_payment_intent_id=arrived[0].stripe_payment_intent_id if arrived else None,
+            payment=arrived[0] if arrived else None,
+            entry=fact.entry,
+        )
+        stopping.note_success(row.account)
+    row.status, row.is_pending, row.hosted_url, row.problem = Status.PAID, None, "", ""
+    row.ended_at = row.ended_at or state.paid_at or timezone.now()
+
+
+def _wait_for_owner(row: TopUp, state: InvoiceState) -> None:
+    row.status, row.hosted_url = Status.NEEDS_ACTION, state.hosted_url
+    announce(signals.payment_failed, Invoice, invoice=Invoice.objects.get(stripe_id=state.id))
+
+
+def _end(row: TopUp) -> None:
+    """One that was not wanted any more is no failure."""
+    if not row.is_pending:
+        return
+    row.status = Status.DECLINED if row.is_wanted else Status.CANCELED
+    row.is_pending, row.hosted_url, row.ended_at = None, "", timezone.now()
+    if row.is_wanted:
+        stopping.note_failure(row.account)

@@ -1,0 +1,112 @@
+"""Packs that are bought by themselves when credits run low, as the owner agreed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import Model
+from django.utils import timezone
+
+from quickscale_billing import catalog, collecting, payment_methods, stopping
+from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, StripeUnavailable, UnknownItem
+from quickscale_billing.models import AutoTopUp, CreditPack, Dispute
+from quickscale_credits.amounts import from_micro, to_positive_micro
+from quickscale_credits.ledger.joining import checked_actor, open_account, refuse_open_transaction
+from quickscale_credits.models import CreditAccount
+
+Owner = Model | CreditAccount
+
+ANEW: Final = {
+    "state": AutoTopUp.State.ON,
+    "reason": "",
+    "failures": 0,
+    "next_attempt_at": None,
+    "stopped_at": None,
+}
+
+
+def current(owner: Owner) -> AutoTopUp | None:
+    """What the owner agreed to last, on or off; None for who never did."""
+    accounts = CreditAccount.objects.for_owner(owner)
+    return AutoTopUp.objects.select_related("pack", "account").filter(account__in=accounts).first()
+
+
+def turn_on(
+    owner: Owner,
+    pack: CreditPack | str,
+    *,
+    threshold: int | Decimal | str,
+    monthly_cap: int,
+    wording: str,
+    actor: Any,
+) -> AutoTopUp:
+    """Let a pack be bought at its price of now, whenever fewer than `threshold` credits are available, for at most
+    `monthly_cap` minor units, tax included, in a calendar month (UTC). What was agreed before is replaced.
+
+    `actor` is the user who agreed, to these words (`wording`): both are kept. Raises `UnknownItem` for what is no pack
+    on sale; `NoPaymentMethod` without a default one; `DisputeOpen` while a payment is disputed; `ValueError` for a
+    threshold above what the pack gives, or a cap below its price; `StripeUnavailable`; `RuntimeError` in a transaction.
+    """
+    refuse_open_transaction("topup.turn_on")
+    sold = catalog.find(pack)
+    if not isinstance(sold, CreditPack):
+        raise UnknownItem(f"{sold.slug!r} is a plan: only packs can be topped up with.")
+    terms = _checked(sold, threshold, monthly_cap) | _consent(wording, actor)
+    if payment_methods.charged(owner) is None:
+        raise NoPaymentMethod(f"{owner} has no default payment method: one must be added first.")
+    with stopping.locked(open_account(owner)) as account:
+        if Dispute.objects.open().filter(payment__account=account).exists():
+            raise DisputeOpen(f"A payment of {account} is disputed: nothing is charged by itself until that is over.")
+        agreed, _ = AutoTopUp.objects.update_or_create(account=account, defaults=ANEW | terms | {"pack": sold})
+    return agreed
+
+
+def turn_off(owner: Owner) -> AutoTopUp | None:
+    """Nothing is bought by itself any more, and what was not paid by now is given up; None for who never agreed to any.
+
+    Raises `RuntimeError` inside a transaction. Where Stripe does not answer, the sweep gives up what is under way.
+    """
+    return stop(owner, AutoTopUp.Reason.OWNER)
+
+
+def stop(owner: Owner, reason: AutoTopUp.Reason) -> AutoTopUp | None:
+    """`turn_off`, for another reason."""
+    refuse_open_transaction("topup.turn_off")
+    agreed = current(owner)
+    if agreed is None:
+        return None
+    with stopping.locked(agreed.account) as account:
+        stopping.stop(account, reason)
+    with suppress(StripeUnavailable):
+        collecting.discard_pending(agreed.account)
+    return current(owner)
+
+
+def _checked(pack: CreditPack, threshold: int | Decimal | str, monthly_cap: int) -> dict[str, Any]:
+    below = from_micro(to_positive_micro(threshold))
+    given = pack.credits + pack.bonus_credits
+    if below > given:
+        raise ValueError(
+            f"The pack {pack.slug!r} gives {given} credits: that many is the highest threshold, not {below}."
+        )
+    if isinstance(monthly_cap, bool) or not isinstance(monthly_cap, int) or monthly_cap < pack.amount:
+        raise ValueError(
+            f"monthly_cap must be minor units that allow the pack once ({pack.amount} {pack.currency}), "
+            f"not {monthly_cap!r}."
+        )
+    return {
+        "threshold": below,
+        "monthly_cap": monthly_cap,
+        "credits": pack.credits,
+        "bonus_credits": pack.bonus_credits,
+        "amount": pack.amount,
+        "currency": pack.currency,
+    }
+
+
+def _consent(wording: str, actor: Any) -> dict[str, Any]:
+    if not wording.strip() or actor is None:
+        raise ValueError("Somebody must have agreed, to some words: give actor and wording.")
+    return {"consent_wording": wording, "consented_by": checked_actor(actor), "consented_at": timezone.now()}

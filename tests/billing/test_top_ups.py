@@ -1,0 +1,370 @@
+"""A pack that is bought by itself: when it is due, what comes of it, and when it is not bought any more."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from quickscale_billing import billing, charging, checkout, facts, history, payment_methods, refunds, signals, topup
+from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, UnknownItem
+from quickscale_billing.models import AutoTopUp, CreditPack, Customer, Fact, Invoice, Payment, Purchase, TopUp
+from quickscale_billing.stripe.client import stripe_client
+from quickscale_credits import ledger
+from quickscale_credits.testing import assert_balance
+from tests.billing.time import Calendar
+from tests.billing.topping import CHALLENGED_LATER, DECLINED_LATER, add_card, agree, attempts, charges, run_low
+from tests.billing.webhooks import connect
+
+pytestmark = pytest.mark.once
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def offered(clock: Any, shop: Any, settings: Any) -> None:
+    settings.QUICKSCALE_BILLING = {"AUTO_TOP_UP": True}
+
+
+@pytest.fixture
+def stranger(clock: Any, shop: Any, db: None) -> Any:
+    """Who has no card yet."""
+    connect(shop)
+    return get_user_model().objects.create_user("ada", email="ada@example.com")
+
+
+@pytest.fixture
+def ada(shop: Any, stranger: Any) -> Any:
+    add_card(shop, stranger)
+    return stranger
+
+
+@pytest.fixture
+def calendar(clock: Any, shop: Any) -> Calendar:
+    return Calendar(clock, shop)
+
+
+@pytest.fixture
+def stopped() -> Iterator[list[str]]:
+    """Why owners were told that nothing is bought any more."""
+    reasons: list[str] = []
+
+    def note(auto_top_up: AutoTopUp, **kwargs: Any) -> None:
+        reasons.append(auto_top_up.reason)
+
+    signals.top_up_stopped.connect(note)
+    yield reasons
+    signals.top_up_stopped.disconnect(note)
+
+
+def sweep() -> None:
+    call_command("top_up", verbosity=0)
+
+
+def reason() -> str:
+    return AutoTopUp.objects.get().reason
+
+
+def test_a_pack_is_bought_when_less_than_the_threshold_is_available(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    assert_balance(ada, 105)
+    assert charges(shop) == [700]
+    sweep()
+    assert charges(shop) == [700]
+
+
+def test_at_the_threshold_nothing_is_bought(shop, ada):
+    agree(ada)
+    ledger.grant(ada, 20)
+    sweep()
+    assert charges(shop) == []
+
+
+def test_credits_that_are_held_are_not_available(shop, ada):
+    agree(ada)
+    ledger.grant(ada, 25)
+    hold = ledger.hold(ada, 6, reason="work")
+    sweep()
+    assert charges(shop) == [700]
+    ledger.release(hold)
+    assert_balance(ada, 125)
+
+
+def test_it_is_a_purchase_with_an_invoice_a_payment_and_a_fact(shop, ada):
+    agree(ada, "large", monthly_cap=4900)
+    run_low(ada)
+    sweep()
+    bought, paid, invoice = Purchase.objects.get(), Payment.objects.get(), Invoice.objects.get()
+    assert (bought.amount, bought.payment, bought.entry.amount, bought.top_up.status) == (4900, paid, 1050, "paid")
+    assert (paid.invoice, invoice.status, invoice.subscription) == (invoice, "paid", None)
+    fact = Fact.objects.get(kind=Fact.Kind.TOP_UP)
+    assert (fact.key, fact.entry.grant.credit_type) == (f"topup:{invoice.stripe_id}", "pay_as_you_go")
+
+
+def test_tax_comes_on_top_and_counts_towards_the_cap(shop, ada, settings):
+    settings.QUICKSCALE_BILLING |= {"CHECKOUT": {"automatic_tax": {"enabled": True}}}
+    shop.tax_percent = 20
+    agree(ada, monthly_cap=1600)
+    run_low(ada)
+    sweep()
+    assert (Payment.objects.get().amount, Payment.objects.get().tax) == (840, 140)
+    run_low(ada)
+    sweep()
+    assert (charges(shop), attempts()) == ([840], ["paid", "canceled"])
+    sweep()
+    assert len(attempts()) == 2
+
+
+def test_the_history_and_the_timeline_list_it(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    told = {row.kind: row for row in history.statement(ada)}
+    assert (told["payment"].title, told["payment"].credits, told["payment"].amount) == ("100 credits", 100, 700)
+    assert told["invoice"].detail == "Auto top-up"
+    assert b"%PDF" in history.receipt(Payment.objects.get())
+
+
+def test_the_cap_of_a_month_is_never_passed_and_the_next_month_is_another(shop, ada, calendar):
+    agree(ada, monthly_cap=1500)
+    for _ in range(4):
+        run_low(ada)
+        sweep()
+    assert charges(shop) == [700, 700]
+    assert AutoTopUp.objects.get().next_attempt_at.isoformat() == "2026-02-01T00:00:00+00:00"
+    calendar.shift(timedelta(days=17))
+    sweep()
+    assert charges(shop) == [700, 700, 700]
+
+
+def test_what_waits_since_last_month_counts_when_it_is_paid(shop, stranger, calendar):
+    add_card(shop, stranger, CHALLENGED_LATER)
+    agree(stranger, monthly_cap=1000)
+    run_low(stranger)
+    calendar.shift(timedelta(days=16, hours=11))  # 31 January, 23:00
+    sweep()
+    calendar.shift(2 * HOUR)
+    confirm()
+    assert (attempts(), AutoTopUp.objects.get().counted) == (["paid"], 700)
+    run_low(stranger)
+    sweep()
+    assert charges(shop) == [700]
+
+
+def confirm() -> None:
+    """On Stripe's page of the invoice."""
+    body = urlencode({"cardNumber": "4242424242424242"}).encode()
+    urlopen(TopUp.objects.pending().get().hosted_url, body).close()
+
+
+def test_a_card_that_declines_is_tried_after_one_hour_then_two_and_then_no_more(
+    shop, stranger, calendar, stopped, django_capture_on_commit_callbacks
+):
+    add_card(shop, stranger, DECLINED_LATER)
+    agree(stranger)
+    run_low(stranger)
+    with django_capture_on_commit_callbacks(execute=True):
+        for wait, number in [(0, 1), (0.9, 1), (0.2, 2), (1.8, 2), (0.3, 3), (99, 3)]:
+            calendar.shift(wait * HOUR)
+            sweep()
+            assert attempts() == ["declined"] * number
+    assert (reason(), stopped, charges(shop)) == ("declined", ["declined"], [])
+    assert {invoice["status"] for invoice in shop.sandbox.all("invoice")} == {"void"}
+    assert TopUp.objects.last().problem == "Your card was declined."
+
+
+def test_a_payment_that_succeeds_lets_the_failures_be_forgotten(shop, ada, calendar):
+    agree(ada)
+    run_low(ada)
+    shop.decline_next()
+    sweep()
+    assert AutoTopUp.objects.get().failures == 1
+    calendar.shift(HOUR)
+    sweep()
+    assert (attempts(), AutoTopUp.objects.get().failures) == (["declined", "paid"], 0)
+
+
+def test_a_bank_that_wants_the_owner_leaves_a_page_to_confirm_on(shop, stranger):
+    add_card(shop, stranger, CHALLENGED_LATER)
+    agree(stranger)
+    run_low(stranger)
+    sweep()
+    waiting = TopUp.objects.get()
+    assert (waiting.status, waiting.hosted_url) == ("needs_action", Invoice.objects.get().hosted_url)
+    sweep()
+    assert attempts() == ["needs_action"]
+    confirm()
+    assert (attempts(), charges(shop)) == (["paid"], [700])
+    assert_balance(stranger, 105)
+
+
+def test_what_nobody_confirms_for_three_days_is_given_up_and_has_failed(shop, stranger, calendar):
+    add_card(shop, stranger, CHALLENGED_LATER)
+    agree(stranger)
+    run_low(stranger)
+    sweep()
+    calendar.shift(timedelta(days=3, minutes=1))
+    sweep()
+    assert attempts() == ["declined"]
+    assert AutoTopUp.objects.get().failures == 1
+    assert shop.sandbox.all("invoice")[0]["status"] == "void"
+
+
+def test_a_bank_debit_that_is_on_its_way_is_waited_for(shop, stranger, calendar):
+    add_card(shop, stranger)
+    agree(stranger)
+    run_low(stranger)
+    debit = {"type": "sepa_debit", "sepa_debit": {"iban": "DE08370400440532013003"}}
+    details = {"billing_details": {"name": "Ada", "email": "ada@example.com"}}
+    methods = stripe_client().v1.payment_methods
+    method = methods.create(debit | details)
+    methods.attach(method.id, {"customer": Customer.objects.get().stripe_id})
+    payment_methods.set_default(stranger, method.id)
+    sweep()
+    assert attempts() == ["requested"]
+    calendar.clock.shift(timedelta(minutes=6))
+    sweep()
+    assert attempts() == ["requested"]
+    shop.clock.advance(timedelta(minutes=6))
+    assert attempts() == ["paid"]
+
+
+def test_without_a_card_it_cannot_be_turned_on_and_turns_off_by_itself(shop, stranger, stopped):
+    with pytest.raises(NoPaymentMethod):
+        agree(stranger)
+    add_card(shop, stranger)
+    agree(stranger)
+    payment_methods.remove(stranger, payment_methods.list(stranger)[0])
+    run_low(stranger)
+    sweep()
+    assert (reason(), attempts()) == ("no_method", [])
+
+
+@pytest.mark.parametrize("change", [{"amount": 800}, {"credits": 90}, {"is_active": False}])
+def test_a_pack_that_is_not_what_was_agreed_is_not_bought(shop, ada, change):
+    agree(ada)
+    CreditPack.objects.filter(slug="small").update(**change)
+    run_low(ada)
+    sweep()
+    assert (reason(), charges(shop)) == ("pack_changed", [])
+
+
+def test_a_dispute_turns_it_off_and_nobody_turns_it_on_until_it_is_over(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    dispute = shop.dispute(Payment.objects.get().stripe_charge_id)
+    assert reason() == "disputed"
+    with pytest.raises(DisputeOpen):
+        agree(ada)
+    shop.close_dispute(dispute, "won")
+    assert reason() == "disputed"
+    assert agree(ada).is_on
+
+
+def test_money_that_goes_back_takes_the_credits_along(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    refunds.refund(Purchase.objects.get(), amount=350, reason="half", actor=None)
+    assert_balance(ada, 55)
+    refunds.refund(Invoice.objects.get(), reason="the rest", actor=None)
+    assert_balance(ada, 5)
+
+
+def test_a_dispute_that_is_lost_takes_the_credits(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    shop.close_dispute(shop.dispute(Payment.objects.get().stripe_charge_id), "lost")
+    assert_balance(ada, 5)
+
+
+def test_turning_it_off_gives_up_what_was_not_paid(shop, stranger):
+    add_card(shop, stranger, CHALLENGED_LATER)
+    agree(stranger)
+    run_low(stranger)
+    sweep()
+    topup.turn_off(stranger)
+    assert (reason(), attempts()) == ("owner", ["canceled"])
+    assert shop.sandbox.all("invoice")[0]["status"] == "void"
+    sweep()
+    assert charges(shop) == []
+
+
+def test_what_was_agreed_is_kept_with_who_said_so_and_when(ada):
+    agreed = agree(ada)
+    assert (agreed.consented_by, agreed.consented_at) == (str(ada.pk), timezone.now())
+    assert (agreed.consent_wording, agreed.amount, agreed.threshold) == ("Charge my card.", 700, 20)
+    assert topup.current(ada) == agreed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"threshold": 101}, ValueError),
+        ({"threshold": 0}, ValueError),
+        ({"monthly_cap": 699}, ValueError),
+        ({"monthly_cap": 7.5}, ValueError),
+        ({"pack": "pro"}, UnknownItem),
+        ({"pack": "none"}, UnknownItem),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(ada, wrong, error):
+    with pytest.raises(error):
+        agree(ada, **wrong)
+    assert topup.current(ada) is None
+
+
+@pytest.mark.parametrize("consent", [{"wording": " ", "actor": 1}, {"wording": "Yes.", "actor": None}])
+def test_nobody_is_charged_who_has_not_agreed(ada, consent):
+    with pytest.raises(ValueError, match="agreed"):
+        topup.turn_on(ada, "small", threshold=20, monthly_cap=700, **consent)
+
+
+def test_where_it_is_not_offered_nothing_is_bought(shop, ada, settings):
+    agree(ada)
+    run_low(ada)
+    settings.QUICKSCALE_BILLING = {}
+    sweep()
+    assert charges(shop) == []
+
+
+def test_closing_turns_it_off_and_forgets_who_agreed(shop, stranger):
+    add_card(shop, stranger, CHALLENGED_LATER)
+    agree(stranger)
+    run_low(stranger)
+    sweep()
+    billing.close(stranger)
+    agreed = AutoTopUp.objects.get()
+    assert (agreed.reason, agreed.consented_by, agreed.consent_wording) == ("closed", "", "")
+    assert attempts() == ["canceled"]
+    stranger.delete()
+
+
+def test_whoever_is_topped_up_is_not_deleted_before(ada):
+    agree(ada)
+    with pytest.raises(ProtectedError, match=r"billing.close"):
+        ada.delete()
+
+
+def test_a_subscriber_s_card_is_charged_though_it_is_the_default_of_the_subscription_alone(shop, stranger):
+    session = checkout.start(stranger, "basic")
+    shop.pay(session)
+    facts.settle_session(session.stripe_id)
+    agree(stranger, threshold=100)
+    ledger.spend(stranger, 450, reason="work")
+    sweep()
+    assert charges(shop) == [900, 700]
+
+
+def test_a_job_may_name_an_account_that_is_not_there(shop, ada):
+    charging.look_at(0)
