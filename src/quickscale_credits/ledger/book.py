@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from quickscale_credits.amounts import MAX_TOTAL, from_micro
 from quickscale_credits.exceptions import InsufficientCredits, InvalidAmount
-from quickscale_credits.ledger.compiling import as_moment, unsaved
+from quickscale_credits.ledger.compiling import unsaved
 from quickscale_credits.ledger.session import Session
 from quickscale_credits.models import CreditGrant, Hold, LedgerEntry
 
@@ -125,7 +125,7 @@ class Book:
         self.id, self.owner_id, self.balance, self.held, self.debt = row[:5]
         self.threshold, self.sequence, self.head, next_expiry_at, *limited = row[5:]
         self.limited = any(limited)
-        self.next_expiry_at = as_moment(next_expiry_at, db)
+        self.next_expiry_at = db.moment(next_expiry_at)
         self.db = db
         self.nested = nested
         self.owner = owner

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from itertools import chain
 from typing import Any, TypeVar
@@ -18,7 +17,6 @@ from django.db import connections, models
 from django.db.models import BigIntegerField, Case, Expression, When, sql
 from django.db.models.base import ModelState
 
-from quickscale_credits.fields import ExpiryField
 from quickscale_credits.ledger.session import Session
 
 Query = Any
@@ -261,16 +259,3 @@ def unsaved(model: type[Row], **columns: Any) -> Row:
 @cache
 def _columns(model: type[models.Model]) -> dict[str, Any]:
     return {field.attname: field for field in model._meta.concrete_fields}
-
-
-_EXPIRY = ExpiryField()
-_MOMENT = models.Value(None, output_field=_EXPIRY)
-
-
-def as_moment(value: Any, db: Session) -> datetime | None:
-    """A time as the driver gives it, as an aware datetime; None for never."""
-    if value is None:
-        return None
-    for convert in db.connection.ops.get_db_converters(_MOMENT):
-        value = convert(value, _MOMENT, db.connection)
-    return _EXPIRY.from_db_value(value, _MOMENT, db.connection)

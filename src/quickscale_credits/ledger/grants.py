@@ -10,7 +10,7 @@ from quickscale_credits.amounts import from_micro
 from quickscale_credits.exceptions import LedgerDamaged
 from quickscale_credits.ledger import statements
 from quickscale_credits.ledger.book import Book, GrantLine, Part
-from quickscale_credits.ledger.compiling import as_moment, raw_rows
+from quickscale_credits.ledger.compiling import raw_rows
 from quickscale_credits.ledger.requests import gone
 from quickscale_credits.ledger.sealing import GRANT, seal
 from quickscale_credits.models import CreditGrant
@@ -136,7 +136,7 @@ def _open_lines(book: Book) -> Iterator[GrantLine]:
 def _kept(book: Book, row: tuple[Any, ...]) -> GrantLine:
     pk, credit_type, priority, expires_at, *numbers = row
     if pk not in book.lines:
-        book.lines[pk] = GrantLine(pk, credit_type, priority, as_moment(expires_at, book.db), *numbers)
+        book.lines[pk] = GrantLine(pk, credit_type, priority, book.db.moment(expires_at), *numbers)
     return book.lines[pk]
 
 

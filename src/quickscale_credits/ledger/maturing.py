@@ -10,7 +10,6 @@ from quickscale_credits.amounts import to_micro
 from quickscale_credits.exceptions import LedgerDamaged
 from quickscale_credits.ledger import statements
 from quickscale_credits.ledger.book import Book, GrantLine, HoldLine, Kind, Part
-from quickscale_credits.ledger.compiling import as_moment
 from quickscale_credits.ledger.grants import due_lines, lines
 from quickscale_credits.ledger.requests import Request
 from quickscale_credits.models import Hold, LedgerEntry
@@ -108,7 +107,7 @@ def find_next_expiry(book: Book) -> None:
     book.next_expiry_at = None
     for statement in statements.first_ends:
         for [moment] in statement.all(book.db, pk=book.id, now=book.now):
-            book.ends_at(as_moment(moment, book.db))
+            book.ends_at(book.db.moment(moment))
     for line in book.lines.values():
         if line.remaining:
             book.ends_at(line.expires_at)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
+from django.db.models import Value
+
+from quickscale_credits.fields import ExpiryField
 from quickscale_credits.ledger.preparing import keeping_cursor
 
+_EXPIRY = ExpiryField()
+_MOMENT = Value(None, output_field=_EXPIRY)
 _PLACE = re.compile(r"(?<!%)%s")
 
 
@@ -50,6 +55,16 @@ class Session:
         if isinstance(value, dict):
             return json.dumps(value) if value else "{}"
         return field.get_db_prep_value(value, self.connection)
+
+    def moment(self, value: Any) -> datetime | None:
+        """A time as the driver gives it, as an aware datetime; None for never."""
+        for convert in self._converters:
+            value = convert(value, _MOMENT, self.connection)
+        return _EXPIRY.from_db_value(value, _MOMENT, self.connection)
+
+    @cached_property
+    def _converters(self) -> list[Any]:
+        return list(self.connection.ops.get_db_converters(_MOMENT))
 
 
 @lru_cache
