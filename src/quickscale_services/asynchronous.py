@@ -15,18 +15,24 @@ from quickscale_services.executing import aexecute
 
 if TYPE_CHECKING:
     from quickscale_services.base import BaseService
+    from quickscale_services.context import Listener
 
 T = TypeVar("T")
 
 
-async def run(service: BaseService, owner: Any, given: dict[str, Any], **asked: Any) -> ServiceResult:
+async def run(
+    service: BaseService, owner: Any, given: dict[str, Any], *, listener: Listener | None = None, **asked: Any
+) -> ServiceResult:
     beginning = in_thread(partial(runner.begin, service, owner, given, **asked))
     try:
         started = await asyncio.shield(beginning)
     except asyncio.CancelledError as error:
         await _abandon(await beginning, error)
         raise
-    return started if isinstance(started, ServiceResult) else await _carry_out(started)
+    if isinstance(started, ServiceResult):
+        return started
+    started.context.listener = listener
+    return await _carry_out(started)
 
 
 async def _carry_out(started: runner.Started) -> ServiceResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import starmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 LONGEST_NOTE = 200
 
 
+class Listener(Protocol):
+    """Hears of a run while it is at work, in the thread in which that is."""
+
+    def progress(self, fraction: float, note: str) -> None: ...
+    def piece(self, piece: Any) -> None: ...
+
+
 @dataclass(kw_only=True)
 class Context:
     """`owner` pays and `actor` asked (None for nobody); a result after `deadline` is thrown away."""
@@ -37,6 +44,7 @@ class Context:
     run: ServiceRun
     deadline: datetime
     quote: Quote
+    listener: Listener | None = None
     charged: Decimal | None = field(default=None, init=False)
     recorded: dict[str, Decimal] = field(default_factory=dict, init=False)
 
@@ -72,9 +80,12 @@ class Context:
     def progress(self, fraction: float, note: Message = "") -> None:
         """How far the work is, from 0 to 1, for those who look at the run. Raises as `check` does."""
         self._require_time()
-        changes = {"progress": round(max(0.0, min(1.0, fraction)), 2), "progress_note": _storable(note)}
+        fraction, note = round(max(0.0, min(1.0, fraction)), 2), _storable(note)
+        changes = {"progress": fraction, "progress_note": note}
         if any(getattr(self.run, name) != value for name, value in changes.items()):
             self._require_under_way(is_under_way=background_records.note_progress(self.run, **changes))
+            if self.listener:
+                self.listener.progress(fraction, note)
 
     async def aprogress(self, fraction: float, note: Message = "") -> None:
         await sync_to_async(self.progress)(fraction, note)

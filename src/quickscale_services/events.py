@@ -41,16 +41,19 @@ def wants_events(request: HttpRequest) -> bool:
 def respond(request: HttpRequest, stream: Stream, teller: Teller) -> HttpResponseBase:
     """What goes wrong before the first piece is raised: it has a status of its own. Later it is an event."""
     begin: Any = _AsyncEvents.begin if isinstance(request, ASGIRequest) else _Events.begin
-    response = _Response(begin(stream, teller), content_type=EVENT_STREAM)
-    # Neither nginx nor GZipMiddleware is to wait until there is more of it.
-    response["X-Accel-Buffering"] = "no"
-    response["Content-Encoding"] = "identity"
+    response = EventsResponse(begin(stream, teller))
     if stream.is_replay:
         response["Idempotent-Replayed"] = "true"
     return response
 
 
-class _Response(StreamingHttpResponse):
+class EventsResponse(StreamingHttpResponse):
+    def __init__(self, given: Any) -> None:
+        super().__init__(given, content_type=EVENT_STREAM)
+        # Neither nginx nor GZipMiddleware is to wait until there is more of it.
+        self["X-Accel-Buffering"] = "no"
+        self["Content-Encoding"] = "identity"
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Django does not close the inner iterator when the client has gone."""
         given: Any = self._iterator  # type: ignore[attr-defined]

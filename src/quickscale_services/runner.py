@@ -89,6 +89,8 @@ class Started:
         piece = schemas.fit(service, given)
         self.context.check()
         self.has_given = True
+        if self.context.listener:
+            self.context.listener.piece(piece)
         if service.keep_payloads or self.request.key or self.run.in_background:
             self.pieces.append(schemas.plain(piece))
         return piece

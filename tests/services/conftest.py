@@ -1,4 +1,8 @@
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +12,7 @@ from quickscale_services import BaseService, registry
 from quickscale_services.models import ApiKey
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords, FreeWords, Metered, Priced, doing, streaming_service
+from tests.services.serving import SERVERS, Server, serving
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +72,23 @@ def offer() -> Iterator[Callable[..., BaseService]]:
 
     yield make
     registry.restore(before)
+
+
+@pytest.fixture(scope="session")
+def server_of(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """`server_of("gunicorn")` runs from the first test that asks for it to the end of the last."""
+    with ExitStack() as running:
+        yield cache(lambda name: running.enter_context(serving(name, tmp_path_factory.mktemp(name) / "log")))
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Server:
+    return server_of(request.param)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    """By which a test steers a service that a server runs."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path

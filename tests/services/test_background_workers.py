@@ -23,7 +23,8 @@ from quickscale_services.sweeping import sweep_runs
 from quickscale_services.testing import register_temporarily
 from tests.services import worked
 from tests.services.samples import CountWords
-from tests.services.test_api_servers import GUNICORN, RUN, TEXT, ask, served
+from tests.services.serving import ask
+from tests.services.test_api_servers import RUN, TEXT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -294,15 +295,15 @@ def test_of_many_workers_with_one_task_one_executes(user):
     assert_balance(user, 98)
 
 
-def test_a_program_follows_its_run_over_real_http_to_the_result(user, workers, database_environment, tmp_path):
+def test_a_program_follows_its_run_over_real_http_to_the_result(user, workers, server_of):
     fund(user, 5)
+    port = server_of("gunicorn").port
     key = {"Authorization": f"Bearer {ApiKey.objects.issue(user, name='program')[1]}"}
     workers(1, "--max-tasks=1")
-    with served(GUNICORN, database_environment, tmp_path / "log") as port:
-        status, headers, accepted = ask(port, "POST", RUN, TEXT, Prefer="respond-async", **key)
-        assert (status, accepted["run"]["status"]) == (202, "queued")
-        until(lambda: ask(port, "GET", headers["Location"], **key)[2]["status"] == "succeeded")
-        found = ask(port, "GET", headers["Location"], **key)[2]
-        assert ask(port, "POST", f"{headers['Location']}/cancel", {}, **key)[2]["status"] == "succeeded"
+    status, headers, accepted = ask(port, "POST", RUN, TEXT, Prefer="respond-async", **key)
+    assert (status, accepted["run"]["status"]) == (202, "queued")
+    until(lambda: ask(port, "GET", headers["Location"], **key)[2]["status"] == "succeeded")
+    found = ask(port, "GET", headers["Location"], **key)[2]
+    assert ask(port, "POST", f"{headers['Location']}/cancel", {}, **key)[2]["status"] == "succeeded"
     assert (found["cost"], found["output"]["sentences_kept"] > 0) == ("2", True)
     assert_balance(user, 3)

@@ -13,32 +13,16 @@ from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance, fund
 from quickscale_services.models import ApiKey, ServiceRun
 from quickscale_services.sweeping import sweep_runs
-from tests.conftest import database_url
-from tests.parts import ROOT
-from tests.services.test_api_servers import DEVELOPMENT, GUNICORN, UVICORN, ask, served
+from tests.services.serving import SERVERS, ask, serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
-SERVERS = {"runserver": DEVELOPMENT, "gunicorn": GUNICORN, "uvicorn": UVICORN}
 EVENTS = {"Accept": "text/event-stream"}
 
 
-def environment():
-    chosen = {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings.serving"}
-    return os.environ | chosen | {"PYTHONPATH": str(ROOT)}
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def port(request, django_db_setup, tmp_path_factory):
-    with served(SERVERS[request.param], environment(), tmp_path_factory.mktemp("server") / "log") as port:
-        yield port
-
-
 @pytest.fixture
-def pipe(tmp_path):
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    return path
+def port(server):
+    return server.port
 
 
 @pytest.fixture
@@ -195,12 +179,12 @@ def test_the_stories_of_failure_shortage_and_repetition_hold(user, port, key):
     assert_balance(user, 1)
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_server_killed_during_runs_has_charged_nothing_once_they_are_swept(
-    user, server, begin, pipe, tmp_path, time_machine
+    user, name, begin, pipe, tmp_path, time_machine
 ):
-    with served(SERVERS[server], environment(), tmp_path / "log") as port:
-        process = next(events(begin(port, "telling", pipe, **EVENTS).answer()))[1]
+    with serving(name, tmp_path / "log") as server:
+        process = next(events(begin(server.port, "telling", pipe, **EVENTS).answer()))[1]
         with pipe.open("w"):
             os.kill(process, signal.SIGKILL)
     run = ServiceRun.objects.get()

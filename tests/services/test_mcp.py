@@ -1,33 +1,26 @@
-"""Services as tools of MCP: by the protocol's own messages, and by the official client over real HTTP."""
+"""Services as tools of MCP, by the protocol's own messages."""
 
-import asyncio
-import http.client
+import base64
 import json
-import time
-from contextlib import asynccontextmanager
 from random import Random
+from typing import Annotated
 
-import httpx2
 import jsonschema_rs
 import pytest
 from django.test import Client
-from mcp.client import Client as McpClient
-from mcp.client.streamable_http import streamable_http_client
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance, fund
+from quickscale_services import BaseService
+from quickscale_services.files import Accept, Upload
 from quickscale_services.mcp import IDEMPOTENCY_KEY
 from quickscale_services.models import ApiKey, Service, ServiceRun
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import Counted, CountWords, doing
-from tests.services.test_api_servers import served
 
 pytestmark = [pytest.mark.once, pytest.mark.urls("tests.settings.mcp_urls")]
 
 MCP = {"Accept": "application/json, text/event-stream"}
-UVICORN = ["-m", "uvicorn", "--port={port}", "--lifespan=off", "tests.settings.servers:asgi"]
-TEXT = {"text": "Credits are spent. Runs are charged once. Failures cost nothing at all."}
 
 
 class Agent:
@@ -86,10 +79,63 @@ def test_only_what_is_switched_on_and_the_key_may_run_is_a_tool(user):
     assert agent_of(user, "credits:read").tools() == {}
 
 
-def test_what_needs_a_file_is_no_tool(agent):
-    tools = agent.tools()
-    assert "picture-details" not in tools
-    assert "file" not in tools["csv-check"]["inputSchema"]["properties"]
+class Filed(BaseService):
+    name = "filed"
+
+    class Input(BaseModel):
+        table: Annotated[Upload, Accept("text/csv", ".csv", max_size=1000)] = Field(description="What to read.")
+        others: list[Upload] | None = None
+        note: str = ""
+
+    def execute(self, data, context):
+        return [(file.name, file.content_type, file.read().hex()) for file in [data.table, *(data.others or [])]]
+
+
+@pytest.fixture
+def filed():
+    with register_temporarily(Filed):
+        yield
+
+
+def sent(content, name="a.csv", **said):
+    return {"name": name, "content": base64.b64encode(content).decode(), **said}
+
+
+def test_a_file_is_sent_in_base64_and_the_tool_says_how(agent, filed):
+    schema = agent.tools()["filed"]["inputSchema"]
+    table, others = schema["properties"]["table"], schema["properties"]["others"]["anyOf"][0]["items"]
+    assert table["description"] == "What to read. A file: text/csv or .csv, at most 1000\xa0bytes."
+    assert (table["required"], table["properties"]["content"]["maxLength"]) == (["name", "content"], 1336)
+    assert others["properties"]["content"]["maxLength"] == 2_617_344  # what a message has room for
+    arguments = {"table": sent(b"a,b\n"), "others": [sent(b"\x00\xff", "b.bin", content_type="x/y")], "note": "n"}
+    jsonschema_rs.validate(schema, arguments)
+    expected = [["a.csv", "text/csv", "612c620a"], ["b.bin", "x/y", "00ff"]]
+    assert agent.call("filed", **arguments)["structuredContent"]["output"] == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a,b", "table: A file is expected here."),
+        ([sent(b"a")], "table: A file is expected here."),
+        ({"name": "a.csv"}, "table.content: Field required"),
+        ({"name": "a.csv", "content": "=not base64="}, "table.content: Value error"),
+        ({"name": "a.csv", "content": "ä"}, "table.content: Value error"),
+        (sent(b"a", path="/etc/passwd"), "table.path: Extra inputs are not permitted"),
+        (sent(b"", "a.csv"), "table: The file is empty."),
+        (sent(b"a" * 1001), "table: The file has 1001\xa0bytes; at most 1000\xa0bytes are accepted."),
+        (sent(b"a", "a.exe"), "table: Only these are accepted: text/csv, .csv."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(agent, filed, table, message):
+    assert agent.refused("filed", table=table) == "invalid_input"
+    assert message in agent.call("filed", table=table)["content"][0]["text"]
+
+
+def test_files_of_the_example_services_are_read(user, agent):
+    fund(user, 5)
+    result = agent.call("csv-check", file=sent(b"name,age\nada,36\n"))
+    assert (result["isError"], result["structuredContent"]["output"]["rows"]) == (False, 1)
 
 
 def test_a_call_is_a_run_that_is_charged(user, agent):
@@ -256,85 +302,3 @@ def test_an_address_behind_atomic_requests_is_left_out_of_the_transaction(user, 
     settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
     fund(user, 2)
     assert agent.call("count-words", text="one")["structuredContent"]["cost"] == "2"
-
-
-@asynccontextmanager
-async def official_client(port, plain_key, mode):
-    headers = {"Authorization": f"Bearer {plain_key}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=60) as http_client:
-        transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=http_client)
-        async with McpClient(transport, mode=mode) as client:
-            yield client
-
-
-async def drive(port, plain_key, mode):
-    async with official_client(port, plain_key, mode) as client:
-        tools = {tool.name for tool in (await client.list_tools()).tools}
-        keyed = {IDEMPOTENCY_KEY: f"official-{mode}"}
-        same = [await client.call_tool("text-summary", TEXT, meta=keyed) for _ in range(2)]
-        many = await asyncio.gather(*(client.call_tool("text-summary", TEXT) for _ in range(5)))
-    return tools, same, many
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_official_client_lists_and_calls_tools_over_http(user, database_environment, tmp_path):
-    plain = ApiKey.objects.issue(user, name="official", scopes=["services:run:text-summary"])[1]
-    environment = database_environment | {"DJANGO_SETTINGS_MODULE": "tests.settings.mcp"}
-    with served(UVICORN, environment, tmp_path / "log") as port:
-        for mode in ("auto", "legacy"):  # without a handshake, and with the one of earlier versions
-            fund(user, 8)
-            assert_paid_for(*asyncio.run(drive(port, plain, mode)))
-            assert_balance(user, 0)
-    assert plain not in (tmp_path / "log").read_text()
-
-
-def assert_paid_for(tools, same, many):
-    """Two calls with one key are one run; of five others, three can be paid."""
-    assert tools == {"text-summary"}
-    assert len({result.structured_content["run"]["id"] for result in same}) == 1
-    assert same[0].structured_content["output"]["sentences_in_text"] == 3
-    assert sorted(result.is_error for result in many) == [False] * 3 + [True] * 2
-    assert {result.structured_content.get("code") for result in many} == {None, "insufficient_credits"}
-
-
-SLOW = """
-import asyncio
-from quickscale_services import BaseService, register_service
-
-
-@register_service
-class Slow(BaseService):
-    name, title, cost = "slow", "Slow", 2
-
-    async def execute(self, data, context):
-        await asyncio.sleep(60)
-
-
-from tests.settings.servers import asgi
-"""
-
-
-@pytest.mark.django_db(transaction=True)
-def test_nothing_is_charged_to_a_client_that_goes_away(user, database_environment, tmp_path):
-    (tmp_path / "slow_server.py").write_text(SLOW)
-    fund(user, 2)
-    plain = ApiKey.objects.issue(user, name="hasty")[1]
-    path = f"{tmp_path}:{database_environment['PYTHONPATH']}"
-    environment = database_environment | {"DJANGO_SETTINGS_MODULE": "tests.settings.mcp", "PYTHONPATH": path}
-    command = ["-m", "uvicorn", "--port={port}", "--lifespan=off", "slow_server:asgi"]
-    with served(command, environment, tmp_path / "log") as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "slow", "arguments": {}}}
-        headers = MCP | {"Authorization": f"Bearer {plain}", "Content-Type": "application/json"}
-        connection.request("POST", "/mcp", json.dumps(message), headers)
-        wait_for(lambda: ServiceRun.objects.filter(status="running").exists())
-        connection.close()
-        wait_for(lambda: ServiceRun.objects.filter(status="failed").exists())
-    assert ledger.balance(user).available == 2
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

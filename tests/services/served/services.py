@@ -57,3 +57,19 @@ class TellingLater(Telling):
         pieces = super().execute(data, context)
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             yield piece
+
+
+@register_service
+class Advancing(BaseService):
+    """As far as it is told, line by line."""
+
+    name = "advancing"
+    cost = 2
+    Input = Steered
+
+    def execute(self, data: Steered, context: Any) -> str:
+        context.progress(0.1, "begun")
+        with open(data.pipe) as pipe:
+            for line in pipe:
+                context.progress(float(line), f"at {line.strip()}")
+        return "done"
