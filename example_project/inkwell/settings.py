@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "inkwell.accounts.leading.lead_the_browser",
     "allauth.account.middleware.AccountMiddleware",
     "inkwell.accounts.preferences.their_language_and_time",
 ]
