@@ -1,4 +1,4 @@
-"""The one place that sends signals of billing: after the commit, and so that no receiver harms another."""
+"""The one place that tells what has happened in billing: letters within the transaction, signals after its commit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import Signal
 
+from quickscale_billing.mail import news
+
 
 def announce(signal: Signal, sender: type, **told: Any) -> None:
+    """No receiver harms another, nor what is announced."""
+    news.write(signal, told)
     transaction.on_commit(partial(signal.send_robust, sender=sender, **told), robust=True)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from quickscale_billing import checkout, collecting, facts, stopping
 from quickscale_billing.exceptions import BillingError, Unsettled
+from quickscale_billing.mail import erasing
 from quickscale_billing.models import AutoTopUp, CheckoutSession, Customer, PlanSubscription, Receipt, TopUp
 from quickscale_billing.stripe import changing, methods, retrieving
 from quickscale_billing.stripe.forgetting import forget
@@ -87,5 +88,6 @@ def _scrub(account: CreditAccount) -> None:
         visits.update(url="", success_url="", cancel_url="")
         agreed = AutoTopUp.objects.filter(account=account)
         agreed.update(consented_by="", consent_wording="")
+        erasing.forget(account)
         receipts = Receipt.objects.filter(payment__account=account)
         receipts.update(buyer=[])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
@@ -88,6 +88,20 @@ def check_queue(**kwargs: Any) -> list[CheckMessage]:
             hint = "Name a backend of TASKS, or the dotted path of a function of a job's name and a number."
             return [Error(str(error), hint=hint, id="quickscale_billing.E009")]
     return []
+
+
+@register()
+def check_mail(**kwargs: Any) -> list[CheckMessage]:
+    """Django's own sender is nobody, and most mail servers refuse it."""
+    try:
+        is_sent = bool(conf.MAIL) and conf.MAIL_FROM is None
+    except ImproperlyConfigured:
+        return []  # E001 says so
+    if not (is_sent and settings.DEFAULT_FROM_EMAIL == global_settings.DEFAULT_FROM_EMAIL):
+        return []
+    message = f"Letters about billing would come from {settings.DEFAULT_FROM_EMAIL}."
+    hint = f'Set DEFAULT_FROM_EMAIL, or {conf.setting}["MAIL_FROM"], such as "Inkwell <billing@inkwell.example>".'
+    return [Warning(message, hint=hint, id="quickscale_billing.W009")]
 
 
 @register()

@@ -14,14 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
-from quickscale_credits.conf import SettingsDict
+from quickscale_billing.mail_conf import MailSettings
 
 SELLER_KEYS = frozenset({"name", "address", "tax_id", "email", "phone", "website", "note"})
 SITE = re.compile(r"https?://[^/\s]+")
 CURRENCY = re.compile(r"[a-z]{3}")
 
 
-class BillingSettings(SettingsDict):
+class BillingSettings(MailSettings):
     setting: ClassVar[str] = "QUICKSCALE_BILLING"
 
     @property

@@ -261,6 +261,7 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
     if began < subscription.retrieved_at:
         return
     was_live = subscription.is_live and subscription.current_period_start is not None
+    was_to_end = subscription.ends_at is not None
     for column, value in columns_of(state).items():
         setattr(subscription, column, value)
     subscription.retrieved_at = began
@@ -268,6 +269,8 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
     if subscription.is_live != was_live:
         signal = signals.subscription_started if subscription.is_live else signals.subscription_ended
         announce(signal, PlanSubscription, subscription=subscription)
+    if subscription.ends_at is not None and not was_to_end and (was_live or subscription.is_live):
+        announce(signals.subscription_canceled, PlanSubscription, subscription=subscription)
 
 
 def columns_of(state: SubscriptionState) -> dict[str, object]:

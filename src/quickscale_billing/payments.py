@@ -189,14 +189,14 @@ def _note_dispute(payment: Payment, state: DisputeState) -> None:
         stripe_id=state.id,
         opened_at=state.created,
     )
-    is_new, was_over = dispute.pk is None, dispute.closed_at is not None
+    is_new, was_over, was_open = dispute.pk is None, dispute.closed_at is not None, dispute.is_open
     dispute.amount, dispute.currency = state.amount, state.currency
     dispute.status, dispute.reason = state.status, state.reason
     dispute.evidence_due_at = state.evidence_due_at
     is_over = dispute.status not in {*Payment.UNDER_DISPUTE, "warning_needs_response", "warning_under_review"}
     dispute.closed_at = (dispute.closed_at or timezone.now()) if is_over else None
     dispute.save()
-    if is_new:
+    if is_new or (dispute.is_open and not was_open):
         announce(signals.dispute_opened, Dispute, dispute=dispute)
     if is_over and not was_over:
         announce(signals.dispute_closed, Dispute, dispute=dispute)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from quickscale_billing import charging, clawing_back
+from quickscale_billing.mail import reminding
 from quickscale_credits.models import CreditAccount
-from quickscale_credits.signals import credits_spent, hold_captured, hold_released
+from quickscale_credits.signals import balance_low, credits_spent, hold_captured, hold_released
 
 
 def connect() -> None:
     for signal in (hold_released, hold_captured):
         signal.connect(take_what_came_back, dispatch_uid="quickscale_billing.take_what_came_back")
     credits_spent.connect(top_up, dispatch_uid="quickscale_billing.top_up")
+    balance_low.connect(reminding.tell_that_credits_are_low, dispatch_uid="quickscale_billing.credits_low")
 
 
 def take_what_came_back(account: CreditAccount, **kwargs: Any) -> None:

@@ -14,6 +14,7 @@ _SEEING: Final = (
     "quickscale_billing.view_fact",
     "quickscale_billing.view_inboxitem",
     "quickscale_billing.view_invoice",
+    "quickscale_billing.view_mail",
     "quickscale_billing.view_payment",
     "quickscale_billing.view_plan",
     "quickscale_billing.view_plansubscription",
@@ -29,6 +30,7 @@ _SEEING: Final = (
 ROLES: Final[dict[str, tuple[str, ...]]] = {
     "Support": (
         *_SEEING,
+        "quickscale_billing.resend_mail",
         "quickscale_billing.settle_again",
         "quickscale_billing.stop_auto_top_up",
         "quickscale_services.credit_back_run",
@@ -37,6 +39,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *_SEEING,
         "quickscale_billing.reconcile_billing",
         "quickscale_billing.refund_payment",
+        "quickscale_billing.resend_mail",
         "quickscale_billing.settle_again",
         "quickscale_billing.stop_auto_top_up",
         "quickscale_credits.adjust_credits",

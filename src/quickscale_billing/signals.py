@@ -9,11 +9,13 @@ payment_failed = Signal()
 payment_refunded = Signal()
 """With `refund`: money went back, or is on its way."""
 dispute_opened = Signal()
-"""With `dispute`; an inquiry is one, too."""
+"""With `dispute`; an inquiry is one, too, and one that becomes a dispute is told of again."""
 dispute_closed = Signal()
 """With `dispute`; its status tells how it ended."""
 subscription_started = Signal()
 """With `subscription`: it began to live."""
+subscription_canceled = Signal()
+"""With `subscription`: it was decided that it ends, at `ends_at`; it may live until then."""
 subscription_ended = Signal()
 """With `subscription`: it lives no more."""
 top_up_stopped = Signal()

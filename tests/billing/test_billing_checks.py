@@ -6,7 +6,8 @@ import pytest
 from django.apps import apps
 from django.core.checks import run_checks
 
-from quickscale_billing.models import CreditPack, Customer
+from quickscale_billing.mail_conf import KINDS
+from quickscale_billing.models import CreditPack, Customer, Mail
 from quickscale_credits.ledger.accounts import open_account
 
 # dj-stripe's own checks look into its tables.
@@ -43,6 +44,12 @@ def test_a_misspelled_setting_is_told(settings):
         {"PLAN_CHANGE_CREDITS": "all"},
         {"REFILL_GRACE": 24},
         {"QUEUE": 7},
+        {"MAIL": True},
+        {"MAIL": ["receipts"]},
+        {"MAIL_FROM": "Inkwell"},
+        {"MAIL_STAFF": "boss@shop.example"},
+        {"MAIL_READER": "shop.readers.nobody"},
+        {"MAIL_BEFORE_EXPIRY": 7},
     ],
 )
 def test_a_value_that_cannot_be_used_is_told(settings, value):
@@ -54,6 +61,19 @@ def test_a_value_that_cannot_be_used_is_told(settings, value):
 def test_a_queue_that_is_not_there_is_told(settings, queue):
     settings.QUICKSCALE_BILLING = {"QUEUE": queue}
     assert told() == ["E009"]
+
+
+def test_mail_from_nobody_is_told(settings):
+    settings.QUICKSCALE_BILLING = {"MAIL": "all"}
+    assert told() == ["W009"]
+    settings.DEFAULT_FROM_EMAIL = "Inkwell <hello@inkwell.example>"
+    assert told() == []
+    settings.QUICKSCALE_BILLING = {"MAIL": ["receipt"], "MAIL_FROM": "billing@inkwell.example"}
+    assert told() == []
+
+
+def test_the_kinds_that_a_setting_may_name_are_those_that_there_are():
+    assert set(Mail.Kind.values) == KINDS
 
 
 def test_options_of_the_checkout_that_are_ours_are_told(settings):

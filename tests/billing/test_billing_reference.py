@@ -11,7 +11,17 @@ from django.dispatch import Signal
 from django.template import engines
 from django.urls import get_resolver
 
-from quickscale_billing import checkout, exceptions, history, payment_methods, refunds, signals, subscriptions, topup
+from quickscale_billing import (
+    checkout,
+    exceptions,
+    history,
+    mail,
+    payment_methods,
+    refunds,
+    signals,
+    subscriptions,
+    topup,
+)
 from quickscale_billing.conf import conf
 from tests.parts import ROOT
 from tests.test_reference import CHECK_ID, listed, options_of, page, public, sections, signature
@@ -44,6 +54,10 @@ VERBS = [
     topup.current,
     topup.turn_on,
     topup.turn_off,
+    mail.tell,
+    mail.send,
+    mail.send_each,
+    mail.resend,
 ]
 
 

@@ -18,7 +18,7 @@ from quickscale_credits.testing import assert_balance
 from tests.billing.webhooks import connect
 
 ADMIN = "/admin/quickscale_billing/"
-LISTS = ["payment", "invoice", "refund", "dispute", "purchase", "plansubscription", "fact", "inboxitem"]
+LISTS = ["payment", "invoice", "refund", "dispute", "purchase", "plansubscription", "fact", "inboxitem", "mail"]
 PAYLOAD = "<img src=x onerror=alert(1)>"
 
 

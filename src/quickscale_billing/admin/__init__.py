@@ -2,6 +2,7 @@
 
 from quickscale_billing.admin.catalog import PackAdmin, PlanAdmin
 from quickscale_billing.admin.history import latest_history
+from quickscale_billing.admin.mail import MailAdmin
 from quickscale_billing.admin.money import DisputeAdmin, InvoiceAdmin, PaymentAdmin, RefundAdmin
 from quickscale_billing.admin.settling import FactAdmin, InboxAdmin, PurchaseAdmin, SubscriptionAdmin
 from quickscale_billing.admin.topping_up import AutoTopUpAdmin, TopUpAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "FactAdmin",
     "InboxAdmin",
     "InvoiceAdmin",
+    "MailAdmin",
     "PackAdmin",
     "PaymentAdmin",
     "PlanAdmin",

@@ -4,6 +4,7 @@ from quickscale_billing.models.catalog import CreditPack, Interval, Plan, PlanPr
 from quickscale_billing.models.checkouts import CheckoutSession
 from quickscale_billing.models.customers import Customer
 from quickscale_billing.models.facts import Fact, InboxItem
+from quickscale_billing.models.mail import Mail
 from quickscale_billing.models.money_back import Clawback, Dispute, FrozenGrant, Refund
 from quickscale_billing.models.payments import Invoice, Payment
 from quickscale_billing.models.purchases import Purchase
@@ -23,6 +24,7 @@ __all__ = [
     "InboxItem",
     "Interval",
     "Invoice",
+    "Mail",
     "PaidSegment",
     "Payment",
     "Plan",
