@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import tomllib
 import zipfile
 from email.parser import Parser
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import quickstart
 from tests.parts import ROOT
 
 pytestmark = pytest.mark.once
@@ -119,6 +121,12 @@ print(ledger.balance(ada).total, find_spec("pydantic"))
 """
 
 
+RUN_A_SERVICE = """
+from quickscale_services import registry
+print(registry["shout"].run(ada, text="hello").output.text, ledger.balance(ada).total)
+"""
+
+
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory) -> Path:
     """Built from the sdist, as an index gets it: what the sdist forgets is missing from the wheel too."""
@@ -167,6 +175,11 @@ def test_the_sdist_holds_the_source_and_what_one_reads_first(dist):
     assert inside - made == {"src", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
 
 
+def test_an_index_would_take_both(dist):
+    done = subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *dist.iterdir()], check=False)
+    assert done.returncode == 0
+
+
 def test_the_metadata_says_what_is_needed(metadata):
     assert metadata["Name"] == "django-quickscale"
     assert metadata["Requires-Python"] == ">=3.11"
@@ -207,6 +220,32 @@ def test_billing_works_with_its_extra_and_without_services(wheel, tmp_path):
     (tmp_path / "settings.py").write_text(SETTINGS.format(apps=apps) + BILLING_SETTINGS)
     said = run(python, "-c", BILLING_WITHOUT_SERVICES, cwd=tmp_path)
     assert said.split()[-2:] == ["1000", "None"]
+
+
+@pytest.mark.installs
+def test_all_apps_work_together(wheel, tmp_path):
+    python = install(wheel, tmp_path, extras="[all]")
+    apps = [
+        "quickscale_credits",
+        "quickscale_services",
+        "quickscale_services.examples",
+        "djstripe",
+        "quickscale_billing",
+    ]
+    named = ", ".join(f'"{app}"' for app in [*apps, "shop"])
+    (tmp_path / "settings.py").write_text(SETTINGS.format(apps=named) + BILLING_SETTINGS)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "services.py").write_text(SHOP)
+    said = run(python, "-c", BILLING_WITHOUT_SERVICES + RUN_A_SERVICE, cwd=tmp_path)
+    assert said.split()[-2:] == ["HELLO", "998"]
+
+
+@pytest.mark.installs
+def test_the_quickstart_takes_minutes_from_an_existing_project_to_a_charged_call(wheel, tmp_path):
+    reader = quickstart.with_nothing_but_django(tmp_path, str(wheel))
+    started = time.monotonic()
+    reader.read()
+    assert time.monotonic() - started < 600
 
 
 def install(wheel: Path, folder: Path, extras: str = "") -> Path:

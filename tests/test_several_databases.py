@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.parts import ROOT
-from tests.test_quickstart import run, write
+from tests.quickstart import run, write
 
 pytestmark = pytest.mark.once
 

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from tests.parts import ROOT
+from tests.quickstart import run, write
 from tests.services.serving import served
-from tests.test_quickstart import run, write
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on PATH")]
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.parts import ROOT
-from tests.test_quickstart import run, write
+from tests.quickstart import run, write
 
 pytestmark = pytest.mark.once
 
