@@ -125,8 +125,9 @@ def _closed_until() -> date | None:
 
 
 def _live(period: Period, closed_until: date | None) -> QuerySet[ServiceRun]:
-    runs = rollups.runs().filter(period.within("created_at"))
-    return runs.filter(created_at__gte=rollups.midnight(closed_until)) if closed_until else runs
+    """With one lower bound: given two, SQLite may search from the earlier one."""
+    since = max(period.since, rollups.midnight(closed_until)) if closed_until else period.since
+    return rollups.runs().filter(created_at__gte=since, created_at__lt=period.until)
 
 
 def _account_parts(period: Period) -> list[QuerySet[Any]]:
