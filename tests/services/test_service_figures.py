@@ -38,7 +38,7 @@ def runs_of_months(clock, *, seed):
             fund(owner, chance.randrange(1, 60), credit_type=credit_type)
         fund(owner, 10_000)
     for _ in range(steps):
-        clock.shift(timedelta(minutes=chance.randrange(1, 20 * 60)))
+        clock.shift(timedelta(minutes=chance.randrange(1, 10 * 60)))
         a_run(chance, chance.choice(everybody))
         if chance.random() < 0.02:
             ServiceRun.objects.under_way().update(status=Status.FAILED, error_code="service_lost")
