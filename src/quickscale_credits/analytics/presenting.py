@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -28,7 +29,7 @@ def shown(measure: Measure, value: Value) -> str:
     if measure.unit == Unit.PERCENT:
         return _("%s %%") % _number(_rounded(value, 1))
     if measure.unit == Unit.SECONDS:
-        return _("%s s") % _number(_rounded(value, 2))
+        return _seconds(Decimal(value))
     return _number(value)
 
 
@@ -73,19 +74,30 @@ def place_plain(place: Place, period: Period) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownFigure:
+    """It begins a row where another currency begins."""
+
     figure: Figure
     value: str
     previous: str
     change: Change | None
+    begins_row: bool
 
     @classmethod
-    def of(cls, figure: Figure) -> ShownFigure:
-        return cls(
-            figure=figure,
-            value=shown(figure, figure.value),
-            previous=shown(figure, figure.previous),
-            change=change(figure),
-        )
+    def all_of(cls, figures: Iterable[Figure]) -> list[ShownFigure]:
+        found, currency = [], ""
+        for figure in figures:
+            begins_row = bool(currency and figure.currency and figure.currency != currency)
+            currency = figure.currency or currency
+            found.append(
+                cls(
+                    figure=figure,
+                    value=shown(figure, figure.value),
+                    previous=shown(figure, figure.previous),
+                    change=change(figure),
+                    begins_row=begins_row,
+                )
+            )
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +127,14 @@ def _change_text(figure: Figure, value: Decimal, previous: Decimal) -> str:
     if figure.unit == Unit.PERCENT:
         return _("%s points") % (sign + _number(_rounded(abs(value - previous), 1)))
     return _("%s %%") % (sign + _number(_rounded(abs(value - previous) * 100 / abs(previous), 1)))
+
+
+def _seconds(value: Decimal) -> str:
+    """Below a second in milliseconds, of which short ones have a decimal place."""
+    if value >= 1 or not value:
+        return _("%s s") % _number(_rounded(value, 2))
+    milliseconds = value * 1_000
+    return _("%s ms") % _number(_rounded(milliseconds, 0 if milliseconds >= 10 else 1))
 
 
 def _rounded(value: Value, digits: int) -> Decimal:

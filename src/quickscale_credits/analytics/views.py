@@ -118,7 +118,7 @@ def _panel_context(found: Panel, form: PeriodForm, *, is_asked: bool) -> dict[st
     answer = ask(found, form.asked)
     return context | {
         "answer": answer,
-        "figures": [ShownFigure.of(figure) for figure in answer.figures],
+        "figures": ShownFigure.all_of(answer.figures),
         "charts": charts.charts(answer),
         "tables": charts.tables(answer),
     }

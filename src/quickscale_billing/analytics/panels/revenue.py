@@ -133,6 +133,7 @@ def _over_time(period: Period, rows: list[Sale], currency: str, key: str) -> Ser
         unit=Unit.MONEY,
         currency=currency,
         points=_by_place(period, rows, key),
+        is_line=key == "net",
     )
 
 

@@ -6,6 +6,8 @@
   const swatch = (index) => (index % COLORS) + 1;
   const number = new Intl.NumberFormat(document.documentElement.lang || undefined, { maximumFractionDigits: 6 });
 
+  const isCrowded = (charted) => charted.places.length > 40;
+
   function dataset(series, index, charted) {
     const paint = color(`--chart-${swatch(index)}`);
     return {
@@ -15,7 +17,8 @@
       backgroundColor: paint,
       borderColor: paint,
       borderWidth: series.line ? 2 : 0,
-      pointRadius: charted.places.length > 40 ? 0 : 3,
+      pointRadius: isCrowded(charted) ? 0 : 3,
+      ...(isCrowded(charted) ? { barPercentage: 1, categoryPercentage: 0.95 } : {}),
       tension: 0,
       ...(series.stacked ? { stack: "all" } : { stack: series.key }),
     };
