@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
 
 from django.db.models import Count, Sum
-from django.db.models.functions import TruncMonth
 
 from benchmarks.filling import tidy_up
 from benchmarks.measurements import Run
-from benchmarks.panels import against, panels_of
+from benchmarks.panels import against, month_of, panels_of
 from benchmarks.results import Result
 from benchmarks.selling import MONTHS, sell
 from quickscale_billing.models import Payment
@@ -24,5 +22,5 @@ def twelve_months(run: Run) -> Iterator[Result]:
 
 def _from_payments() -> None:
     """What one of the panels' charts shows: gross by month and currency."""
-    months = Payment.objects.order_by().values("currency", month=TruncMonth("paid_at", tzinfo=UTC))
+    months = Payment.objects.order_by().values("currency", month=month_of("paid_at"))
     list(months.annotate(number=Count("pk"), total=Sum("amount"), of_tax=Sum("tax")))
