@@ -69,6 +69,12 @@ def address_of(process):
 # A module's, not a session's: while Playwright runs, Django refuses database access in this thread.
 @pytest.fixture(scope="module")
 def browser(chromium):
+    with launched(chromium) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(chromium):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
@@ -91,16 +97,21 @@ def window_on(browser, address):
             base_url=address, viewport={"width": width, "height": 800}, reduced_motion="reduce", **options
         )
         contexts.append(context)
-        context.add_init_script(REPORT_VIOLATIONS)
-        context.on("console", lambda message: note(errors, message))
-        context.on("weberror", lambda error: errors.append(str(error.error)))
-        context.set_default_timeout(30_000)
+        watch(context, errors)
         return context.new_page()
 
     yield open_window
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def watch(context, errors):
+    """Note what goes wrong in any of its pages: errors of scripts and of the console, and what the policy refuses."""
+    context.add_init_script(REPORT_VIOLATIONS)
+    context.on("console", lambda message: note(errors, message))
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.set_default_timeout(30_000)
 
 
 def note(errors, message):
