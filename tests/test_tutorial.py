@@ -37,10 +37,10 @@ def test_the_tutorial_leads_from_an_empty_folder_to_calls_that_are_paid_for(tmp_
     plain_key = run(tmp_path, "python manage.py shell -v 0 -c", TYPE_INTO_A_SHELL).split()[-1]
     monkeypatch.chdir(tmp_path)
     environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    with served(RUNSERVER, environment, tmp_path / "log") as port:
+    with served(RUNSERVER, environment, tmp_path / "log") as server:
         blocks = [text for _language, text in BLOCK.findall(after)]
         for command, answer in zip(blocks[::2], blocks[1::2], strict=True):
-            assert_answered(json.loads(curl(command, port, plain_key)), json.loads(answer))
+            assert_answered(json.loads(curl(command, server.port, plain_key)), json.loads(answer))
 
 
 def follow(project, commands):

@@ -1,18 +1,18 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from quickscale_credits.testing import fund
 from quickscale_services import BaseService, registry
 from quickscale_services.models import ApiKey
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords, FreeWords, Metered, Priced, doing, streaming_service
-from tests.services.serving import SERVERS, Server, serving
+from tests.services.serving import SERVERS, Asked, Server, Servers
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +75,13 @@ def offer() -> Iterator[Callable[..., BaseService]]:
 
 
 @pytest.fixture(scope="session")
-def server_of(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
-    """`server_of("gunicorn")` runs from the first test that asks for it to the end of the last."""
+def server_of(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with ExitStack() as running:
-        yield cache(lambda name: running.enter_context(serving(name, tmp_path_factory.mktemp(name) / "log")))
+        yield Servers(tmp_path_factory.mktemp("servers"), running)
 
 
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Server:
+def server(request: pytest.FixtureRequest, server_of: Servers) -> Server:
     return server_of(request.param)
 
 
@@ -92,3 +91,29 @@ def pipe(tmp_path: Path) -> Path:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     return path
+
+
+@pytest.fixture
+def port(server: Server) -> int:
+    return server.port
+
+
+@pytest.fixture
+def key(user: Any) -> dict[str, str]:
+    fund(user, 10)
+    return {"Authorization": f"Bearer {ApiKey.objects.issue(user, name='k')[1]}"}
+
+
+@pytest.fixture
+def begin(key: dict[str, str]) -> Iterator[Callable[..., Asked]]:
+    """`begin(port, "waiting", pipe)` sends a request; no connection outlives the test."""
+    asked: list[Asked] = []
+
+    def send(port: int, service: str, pipe: Path, **headers: str) -> Asked:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        asked.append(Asked(port, service, pipe, key | named))
+        return asked[-1]
+
+    yield send
+    for each in asked:
+        each.go_away()

@@ -1,79 +1,16 @@
 """What happens to a run while a client or a server goes away: real servers, real connections, real kills."""
 
-import http.client
 import json
 import os
-import signal
 from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 
-from quickscale_credits import ledger
-from quickscale_credits.testing import assert_balance, fund
-from quickscale_services.models import ApiKey, ServiceRun
-from quickscale_services.sweeping import sweep_runs
-from tests.services.serving import SERVERS, ask, serving
+from quickscale_credits.testing import assert_balance
+from quickscale_services.models import ServiceRun
+from tests.services.serving import EVENTS, ask, events
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
-
-EVENTS = {"Accept": "text/event-stream"}
-
-
-@pytest.fixture
-def port(server):
-    return server.port
-
-
-@pytest.fixture
-def key(user):
-    fund(user, 10)
-    return {"Authorization": f"Bearer {ApiKey.objects.issue(user, name='k')[1]}"}
-
-
-class Asked:
-    """A request whose answer is read when the test wants it, if at all."""
-
-    def __init__(self, port, service, pipe, headers):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        body, kind = json.dumps({"pipe": str(pipe)}), {"Content-Type": "application/json"}
-        self.connection.request("POST", f"/api/services/{service}/run", body, kind | headers)
-        self.response = None
-
-    def answer(self):
-        self.response = self.connection.getresponse()
-        return self.response
-
-    def go_away(self):
-        self.connection.close()
-        if self.response is not None:
-            self.response.close()
-
-
-@pytest.fixture
-def begin(key):
-    """`begin(port, "waiting", pipe)` sends a request; no connection outlives the test."""
-    asked = []
-
-    def send(port, service, pipe, **headers):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        asked.append(Asked(port, service, pipe, key | named))
-        return asked[-1]
-
-    yield send
-    for each in asked:
-        each.go_away()
-
-
-def events(response):
-    """Event by event, as they come."""
-    fields = {}
-    for line in response:
-        name, _, value = line.decode().rstrip("\n").partition(": ")
-        fields[name] = value
-        if not name:
-            yield fields.get("event", "message"), json.loads(fields["data"])
-            fields = {}
 
 
 def tell_until_it_ends(pipe):
@@ -163,32 +100,4 @@ def test_a_stream_that_fails_midway_ends_with_the_problem_and_costs_nothing(user
         told.write("fail\n")
     kind, problem = next(given)
     assert (kind, problem["code"], list(given)) == ("error", "service_failed", [])
-    assert_balance(user, 10)
-
-
-def test_the_stories_of_failure_shortage_and_repetition_hold(user, port, key):
-    def count(text, **headers):
-        return ask(port, "POST", "/api/services/text-summary/run", {"text": text}, **key | headers)
-
-    assert (count("")[0], ledger.balance(user).held) == (422, 0)
-    first, second = (count("Cats sleep.", Idempotency_Key="k")[2] for _ in range(2))
-    assert first == second
-    ledger.spend(user, 7, reason="test")
-    assert count("Dogs bark.")[0] == 402
-    assert ServiceRun.objects.count() == 1
-    assert_balance(user, 1)
-
-
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_server_killed_during_runs_has_charged_nothing_once_they_are_swept(
-    user, name, begin, pipe, tmp_path, time_machine
-):
-    with serving(name, tmp_path / "log") as server:
-        process = next(events(begin(server.port, "telling", pipe, **EVENTS).answer()))[1]
-        with pipe.open("w"):
-            os.kill(process, signal.SIGKILL)
-    run = ServiceRun.objects.get()
-    assert (run.status, ledger.balance(user).held) == ("running", 2)
-    time_machine.move_to(run.deadline + timedelta(seconds=1))
-    assert sweep_runs().runs_expired == 1
     assert_balance(user, 10)

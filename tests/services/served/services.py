@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,17 +16,27 @@ class Steered(BaseModel):
 
 @register_service
 class Waiting(BaseService):
-    """Says its process's number, so that it can be killed, and ends as it is told."""
+    """Leaves its process's number beside the pipe, so that it can be killed, and ends as it is told."""
 
     name = "waiting"
     cost = 2
     Input = Steered
 
     def execute(self, data: Steered, context: Any) -> int:
+        Path(f"{data.pipe}.pid").write_text(str(os.getpid()))
         with open(data.pipe) as pipe:
             if pipe.readline() == "fail\n":
                 raise LookupError
         return os.getpid()
+
+
+@register_service
+class Metered(BaseService):
+    name = "metered"
+    cost = 10
+
+    def execute(self, data: Any, context: Any) -> None:
+        context.charge("3.25")
 
 
 @register_service
