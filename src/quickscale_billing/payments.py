@@ -67,8 +67,11 @@ def note_invoices(subscription: PlanSubscription, states: Iterable[InvoiceState]
 
 
 def note_invoice(account: CreditAccount, state: InvoiceState, money: Money) -> list[Payment]:
-    """Likewise one that belongs to no subscription. The account must be locked."""
+    """Likewise one that belongs to no subscription. The account must be locked. An answer that is late does not open it
+    again."""
     row = Invoice.objects.filter(stripe_id=state.id).first() or Invoice(account=account, stripe_id=state.id)
+    if row.status in (Invoice.Status.PAID, Invoice.Status.VOID) and state.status != row.status:
+        return []
     return list(_new_payments(_note_invoice(row, state), state, money))
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from quickscale_billing import clawing_back, fulfillment, payments, signals, stopping
 from quickscale_billing.announcing import announce
 from quickscale_billing.exceptions import Unsettled
-from quickscale_billing.models import Fact, Invoice, Payment, Purchase, TopUp
+from quickscale_billing.models import CreditPack, Customer, Fact, Invoice, Payment, Purchase, TopUp
 from quickscale_billing.stripe.readers import InvoiceState
 from quickscale_credits.models import CreditType
 
@@ -17,19 +17,20 @@ Status = TopUp.Status
 
 
 def settle(state: InvoiceState, money: payments.Money) -> None:
-    """Book what Stripe says of the invoice, once. Raises `Unsettled` for one of an attempt that is not here."""
+    """Book what Stripe says of the invoice, once. Raises `Unsettled` for one of which nobody knows whose it is."""
     row = _row_of(state)
     with stopping.locked(row.account):
-        row.refresh_from_db()
-        row.stripe_invoice_id = state.id
+        row = TopUp.objects.select_related("account", "pack").filter(pk=row.pk).first() or row
+        is_here, row.stripe_invoice_id = not row._state.adding, state.id
         arrived = [] if state.status == "draft" else payments.note_invoice(row.account, state, money)
         if state.is_paid:
-            _give(row, state, arrived)
-        elif state.status in ("void", "uncollectible"):
+            _give(row, state)
+        elif state.status in ("void", "uncollectible") and is_here:
             _end(row)
-        elif state.waits_for == "payer" and row.status == Status.REQUESTED:
+        elif state.waits_for == "payer" and row.status == Status.REQUESTED and is_here:
             _wait_for_owner(row, state)
-        row.save()
+        if state.is_paid or is_here:  # of an attempt that is not here, only its money is
+            row.save()
         for payment in arrived:
             clawing_back.set_right(payment)
 
@@ -44,16 +45,41 @@ def end(row: TopUp) -> TopUp:
 
 
 def _row_of(state: InvoiceState) -> TopUp:
-    try:
-        return TopUp.objects.select_related("account").get(pk=UUID(state.top_up_token))
-    except (ValueError, TopUp.DoesNotExist):
+    """The attempt that it was made for; else one that is not saved, with what the pack gives now: a database that was
+    restored from a copy has not heard of what was paid since."""
+    token = _token_of(state)
+    if found := TopUp.objects.select_related("account").filter(pk=token).first():
+        return found
+    customer = Customer.objects.select_related("account").filter(stripe_id=state.customer_id).first()
+    prices = [line.price_id for line in state.lines]
+    pack = CreditPack.objects.filter(stripe_price_id__in=filter(None, prices)).first()
+    if customer is None or pack is None:
         raise Unsettled(
-            f"{state.id} is a top-up ({state.top_up_token}) that is not here: was the database restored? Find out "
-            "whose it is, and grant its credits or pay it back by hand."
-        ) from None
+            f"{state.id} is a top-up that is not here, of Stripe's customer {state.customer_id} with {prices}: link "
+            "both to an account and a pack, then settle again."
+        )
+    return TopUp(
+        pk=token,
+        account=customer.account,
+        pack=pack,
+        credits=pack.credits,
+        bonus_credits=pack.bonus_credits,
+        amount=state.amount_due,
+        currency=state.currency,
+        stripe_price_id=pack.stripe_price_id,
+        stripe_customer_id=str(state.customer_id),
+        created_at=state.created,
+    )
 
 
-def _give(row: TopUp, state: InvoiceState, arrived: list[Payment]) -> None:
+def _token_of(state: InvoiceState) -> UUID:
+    try:
+        return UUID(state.top_up_token)
+    except ValueError:
+        raise Unsettled(f"{state.id} names a top-up {state.top_up_token!r}, which is no key of ours.") from None
+
+
+def _give(row: TopUp, state: InvoiceState) -> None:
     fact = fulfillment.record(
         Fact.Kind.TOP_UP,
         f"topup:{state.id}",
@@ -63,6 +89,7 @@ def _give(row: TopUp, state: InvoiceState, arrived: list[Payment]) -> None:
         credit_type=CreditType.PAY_AS_YOU_GO,
     )
     if fact is not None and fact.entry is not None:
+        payment = Payment.objects.filter(invoice__stripe_id=state.id).order_by("pk").first()
         row.purchase = Purchase.objects.create(
             account=row.account,
             pack=row.pack,
@@ -74,8 +101,8 @@ def _give(row: TopUp, state: InvoiceState, arrived: list[Payment]) -> None:
             currency=state.currency,
             stripe_line_id=state.lines[0].id if state.lines else state.id,
             stripe_customer_id=state.customer_id,
-            stripe_payment_intent_id=arrived[0].stripe_payment_intent_id if arrived else None,
-            payment=arrived[0] if arrived else None,
+            stripe_payment_intent_id=payment.stripe_payment_intent_id if payment else None,
+            payment=payment,
             entry=fact.entry,
         )
         stopping.note_success(row.account)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from quickscale_billing import checkout, facts, subscriptions
+from django.test import override_settings
+
+from quickscale_billing import charging, checkout, facts, subscriptions, topup
 from quickscale_billing.exceptions import PaymentActionRequired
 from quickscale_billing.models import (
     Clawback,
@@ -19,11 +21,14 @@ from quickscale_billing.models import (
     Purchase,
     Refill,
     Refund,
+    TopUp,
 )
 from quickscale_billing.stripe import webhooks
 from quickscale_billing.stripe.client import stripe_client
+from quickscale_credits.ledger.joining import open_account
 from quickscale_credits.models import LedgerEntry
 from tests.billing.time import Calendar
+from tests.billing.topping import add_card, agree
 from tests.billing.transactions import rolled_back
 
 HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=31)
@@ -66,6 +71,14 @@ SCENARIOS: dict[str, list[tuple[str, *tuple[Any, ...]]]] = {
     "a first period paid back": [("buy", "pro"), ("pay_back", 4900)],
     "a year paid back in part": [("buy", "basic", {"interval": "year"}), ("pay_back", 4500), ("wait", MONTH)],
     "a year that is disputed": [("buy", "basic", {"interval": "year"}), ("dispute",), ("wait", MONTH)],
+    "a top-up": [("top_up",)],
+    "a top-up that declines, and another": [("decline_anybody",), ("top_up",), ("wait", 2 * HOUR), ("top_up",)],
+    "a top-up paid back in part and disputed": [
+        ("top_up",),
+        ("pay_back", 350),
+        ("dispute",),
+        ("close_dispute", "lost"),
+    ],
     "a renewal that recovers": [("buy", "basic"), ("decline",), ("wait", MONTH + 2 * HOUR), ("wait", 9 * DAY)],
 }
 ROWS: dict[type, list[str]] = {
@@ -77,6 +90,7 @@ ROWS: dict[type, list[str]] = {
     Fact: ["key", "kind", "note", "stripe_id", "entry__amount", "refill__starts_at"],
     Purchase: ["stripe_line_id", "quantity", "amount", "credits", "entry__amount"],
     PaidSegment: ["stripe_line_id", "plan", "starts_at", "ends_at", "closed_at", "is_credited_back", "next_refill_at"],
+    TopUp: ["status", "amount", "stripe_invoice_id", "purchase__amount"],
     Refill: ["starts_at", "ends_at", "credits", "state"],
     PlanSubscription: ["stripe_id", "status", "price", "next_price", "pending_price", "current_period_end", "ended_at"],
     LedgerEntry: ["sequence", "kind", "amount", "reason", "reference", "balance_after"],
@@ -117,6 +131,17 @@ class Play:
 
     def resume(self) -> None:
         subscriptions.resume(self.buyer)
+
+    def top_up(self) -> None:
+        """Agreed to at first; the card declines, or what was agreed goes on."""
+        if topup.current(self.buyer) is None:
+            add_card(self.calendar.simulator, self.buyer)
+            agree(self.buyer)
+        with override_settings(QUICKSCALE_BILLING={"AUTO_TOP_UP": True}):
+            charging.charge(open_account(self.buyer))
+
+    def decline_anybody(self) -> None:
+        self.calendar.simulator.decline_next()
 
     def pay_back(self, amount: int) -> None:
         intent = self.calendar.simulator.sandbox.all("payment_intent")[0]["id"]

@@ -32,7 +32,7 @@ def run_low(owner: Any) -> None:
 
 
 def attempts() -> list[str]:
-    return list(TopUp.objects.order_by("created_at", "pk").values_list("status", flat=True))
+    return list(TopUp.objects.order_by("created_at", "status").values_list("status", flat=True))
 
 
 def charges(simulator: Any) -> list[int]:
