@@ -169,4 +169,9 @@ QUICKSCALE_BILLING = {
     "CHECKOUT": {"allow_promotion_codes": True},
     "AUTO_TOP_UP": True,
     "QUEUE": "default",
+    "SITE_URL": "http://localhost:8000",
+    "SELLER": {"name": "Inkwell", "email": "hello@inkwell.example"},
+    "MAIL": "all",
+    "MAIL_READER": "inkwell.accounts.preferences.reader_of",
+    "MAIL_STAFF": [CONTACT_EMAIL],
 }

@@ -1,6 +1,7 @@
 """A newcomer buys: a pack and a plan, on the simulated Stripe's pages, in a real browser."""
 
 import re
+from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,6 +38,16 @@ def address_of_stripe(page):
     return f"{address.scheme}://{address.netloc}"
 
 
+def open_letter(page, to, subject):
+    """The demo's worker sends it within a second."""
+    letter = page.get_by_role("link", name=re.compile(subject)).filter(has_text=to)
+    page.goto("/mailbox/")
+    until = monotonic() + 30
+    while not letter.count() and monotonic() < until:
+        page.reload()
+    letter.click()
+
+
 @pytest.mark.parametrize("first", ["webhook", "page"])
 def test_a_pack_gives_its_credits_once_however_often_stripe_and_the_page_say_so(page, first):
     sign_up(page, f"{first}@example.com")
@@ -55,6 +66,9 @@ def test_a_pack_gives_its_credits_once_however_often_stripe_and_the_page_say_so(
     page.reload()
     assert available(page) == f"{before + 1000:,}"
     page.screenshot(path=SCREENSHOTS / "desktop" / "buying-success.png", full_page=True)
+    open_letter(page, f"{first}@example.com", "Receipt RCP-")
+    expect(page.get_by_role("main")).to_contain_text("49.00 USD")
+    expect(page.get_by_role("main")).to_contain_text(re.compile(r"RCP-\S+\.pdf"))
 
 
 def test_a_declined_card_buys_nothing_and_another_does(page):

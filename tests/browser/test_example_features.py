@@ -6,9 +6,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core import mail
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 
+from inkwell.accounts import preferences
 from inkwell.notices.models import Notice
+from quickscale_billing.mail import Reader
 from quickscale_credits import ledger
 from quickscale_services import registry
 
@@ -150,3 +153,20 @@ def test_every_tool_of_the_staff_opens(admin_client):
     links = [part.split('"')[0] for part in page.split('<li><a href="')[1:]]
     assert len(links) >= 11
     assert {link: admin_client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_mail_about_billing_comes_in_the_language_and_time_of_its_reader(ada):
+    ada.language, ada.time_zone = "de", "Asia/Tokyo"
+    assert preferences.reader_of(ada) == Reader(to=["ada@example.com"], language="de", time_zone="Asia/Tokyo")
+    ada.language, ada.time_zone = "", "Atlantis"  # known once, and not any more
+    assert preferences.reader_of(ada) == Reader(to=["ada@example.com"])
+
+
+def test_whose_credits_run_low_gets_a_letter_that_leads_to_the_prices(ada, django_capture_on_commit_callbacks):
+    ledger.grant(ada, 25)
+    with django_capture_on_commit_callbacks(execute=True):
+        ledger.spend(ada, 10, reason="work")
+    call_command("send_mail", verbosity=0)
+    [letter] = mail.outbox
+    assert (letter.to, letter.subject) == (["ada@example.com"], "Your credits run low")
+    assert "http://localhost:8000/billing/" in letter.body

@@ -1,8 +1,10 @@
-"""Pages in the language and the time of who is logged in, where they have chosen them."""
+"""Pages and mail in the language and the time of their reader, where they have chosen them."""
 
 import zoneinfo
 
 from django.utils import timezone, translation
+
+from quickscale_billing import mail
 
 
 def their_language_and_time(get_response):
@@ -24,3 +26,8 @@ def zone_of(user):
         return zoneinfo.ZoneInfo(user.time_zone) if user.time_zone else None
     except zoneinfo.ZoneInfoNotFoundError:
         return None
+
+
+def reader_of(user):
+    """`QUICKSCALE_BILLING["MAIL_READER"]`."""
+    return mail.Reader(to=[user.email], language=user.language, time_zone=str(zone_of(user) or ""))

@@ -14,7 +14,7 @@ from quickscale_billing.windows import moment
 
 # Stripe collects the money of a new period an hour after it has begun.
 COLLECTED = timedelta(hours=2)
-SWEEPS = ("settle_facts", "refill_credits", "expire_credits", "top_up")
+SWEEPS = ("settle_facts", "refill_credits", "expire_credits", "top_up", "write_reminders", "send_mail")
 
 simulator = StripeSimulator(port=settings.SIMULATOR_PORT)
 
@@ -33,7 +33,8 @@ def follow():
 
 
 def open_shop(address):
-    """What is sold, and where Stripe tells us that it was paid."""
+    """What is sold, where Stripe tells us that it was paid, and what letters link to."""
+    settings.QUICKSCALE_BILLING = settings.QUICKSCALE_BILLING | {"SITE_URL": address.rstrip("/")}
     call_command("sync_catalog", verbosity=0)
     endpoints.create(address)
 

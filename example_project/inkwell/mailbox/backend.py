@@ -12,8 +12,14 @@ class MailboxBackend(BaseEmailBackend):
                 sender=message.from_email,
                 recipients=", ".join(message.recipients()),
                 subject=message.subject,
-                body=message.body,
+                body=body_of(message),
             )
             for message in email_messages
         )
         return len(kept)
+
+
+def body_of(message):
+    """Its text, and the names of what is attached."""
+    files = [f"📎 {name}" for name, *_ in message.attachments]
+    return "\n".join([message.body, *files])

@@ -24,11 +24,13 @@ def jobs():
     return [
         Job(command="settle_facts", every=minute),
         Job(command="top_up", every=minute),
+        Job(command="send_mail", every=minute),
         Job(command="sweep_runs", every=minute),
         Job(command="refill_credits", every=10 * minute),
         Job(command="expire_credits", every=10 * minute),
         Job(command="rollup_usage", every=15 * minute),
         Job(command="check_webhooks", every=hour),
+        Job(command="write_reminders", every=day),
         Job(command="verify_ledger", every=day),
         Job(command="reconcile_billing", every=day, arguments=["--since", "3d"]),
         Job(command="clearsessions", every=day),

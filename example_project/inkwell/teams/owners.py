@@ -1,6 +1,10 @@
 """Whose credits a request means, where they belong to organizations."""
 
+from dataclasses import replace
+
+from inkwell.accounts import preferences
 from inkwell.teams.models import Membership, Organization
+from quickscale_billing import mail
 
 SESSION_KEY = "organization"
 
@@ -32,3 +36,12 @@ def found(name, *, by):
     organization = Organization.objects.create(name=name)
     Membership.objects.create(organization=organization, user=by, role=Membership.Role.ADMINISTRATOR)
     return organization
+
+
+def reader_of(organization):
+    """`QUICKSCALE_BILLING["MAIL_READER"]`: all administrators, in the language of the first, or nobody."""
+    found = organization.memberships.filter(role=Membership.Role.ADMINISTRATOR).select_related("user")
+    readers = [preferences.reader_of(each.user) for each in found]
+    if not readers:
+        return mail.Reader(to=[])
+    return replace(readers[0], to=[address for reader in readers for address in reader.to])

@@ -11,7 +11,8 @@ from django.test import Client
 
 from inkwell.notices.models import Notice
 from inkwell.teams.models import Invitation, Membership, Organization
-from inkwell.teams.owners import found
+from inkwell.teams.owners import found, reader_of
+from quickscale_billing.mail import Reader
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import SpendingLimitExceeded
 from quickscale_services import registry
@@ -185,3 +186,14 @@ def test_a_form_that_is_sent_twice_founds_one_team_and_sends_one_invitation(ada)
 
 def test_somebody_without_a_team_is_led_to_found_one():
     assert browser_of(person("eve@example.com")).get("/team/").url == "/team/found/"
+
+
+def test_mail_about_billing_goes_to_every_administrator(team, ada):
+    boss = person("grace@example.com")
+    Membership.objects.create(organization=team, user=boss, role=Membership.Role.ADMINISTRATOR)
+    Membership.objects.create(organization=team, user=person("member@example.com"))
+    ada.language = "de"
+    ada.save()
+    assert reader_of(team) == Reader(to=["ada@example.com", "grace@example.com"], language="de")
+    team.memberships.all().delete()
+    assert reader_of(team).to == []
