@@ -117,7 +117,10 @@ def of_the_buyer():
 
 
 def of_the_staff():
-    account, payments = CreditAccount.objects.get().pk, list(Payment.objects.values_list("pk", flat=True))
+    account, payments = (
+        CreditAccount.objects.get().pk,
+        list(Payment.objects.order_by("pk").values_list("pk", flat=True)),
+    )
     subscription = PlanSubscription.objects.get().pk
     return [
         *(f"{ADMIN}{name}/" for name in LISTS),
