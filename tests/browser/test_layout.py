@@ -40,6 +40,7 @@ PRIVATE = [
     "/billing/checkout/canceled/",
     "/billing/subscription/",
     "/billing/payment-methods/",
+    "/billing/top-up/",
     "/billing/history/",
     "/billing/history/?kind=refund&since=2020-01-01",
     "/billing/timeline/",
