@@ -17,7 +17,8 @@ from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, UnknownI
 from quickscale_billing.models import AutoTopUp, CreditPack, Customer, Fact, Invoice, Payment, Purchase, TopUp
 from quickscale_billing.testing.checkout import Payer, method_for
 from quickscale_billing.testing.resources import attaching
-from quickscale_credits import ledger
+from quickscale_credits import analytics, ledger
+from quickscale_credits.analytics.answers import ask
 from quickscale_credits.testing import assert_balance
 from tests.billing.time import Calendar
 from tests.billing.topping import CHALLENGED_LATER, DECLINED_LATER, add_card, agree, attempts, charges, run_low
@@ -132,6 +133,16 @@ def test_the_history_and_the_timeline_list_it(shop, ada):
     assert (told["payment"].title, told["payment"].credits, told["payment"].amount) == ("100 credits", 100, 700)
     assert told["invoice"].detail == "Auto top-up"
     assert b"%PDF" in history.receipt(Payment.objects.get())
+
+
+def test_the_figures_count_it_under_its_pack(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    told = ask(analytics.registry["revenue"], analytics.Period.last_days(7))
+    figures = {(figure.key, figure.currency): figure.value for figure in told.figures}
+    assert (figures["gross", "usd"], figures["payments", ""], figures["top-ups", ""]) == (700, 1, 1)
+    assert [row[:3] for row in told.tables[0].rows] == [["100 credits", 1, 700]]
 
 
 def test_the_cap_of_a_month_is_never_passed_and_the_next_month_is_another(shop, ada, calendar):

@@ -28,6 +28,13 @@ def sales_by_product(period: Period) -> list[Sale]:
     return [*told, *_rest(_paid(period), told), *went_back(period)]
 
 
+@remembered
+def topped_up(period: Period) -> int:
+    """Payments for packs that were bought by themselves."""
+    paid = Payment.objects.filter(period.within("paid_at"), amount__gt=0)
+    return paid.filter(purchases__top_up__isnull=False).distinct().count()
+
+
 def place_number(name: str, period: Period) -> Any:
     """Which of the places of the period the time in the column belongs to, by comparing: no database has to reckon
     with time zones, which is slow in SQLite."""

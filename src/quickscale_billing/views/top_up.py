@@ -28,8 +28,8 @@ PAGE = "quickscale_billing:top_up"
 SHOWN = 10
 WORDING = gettext_lazy(
     "I agree that my default payment method is charged the price of this pack, plus tax where it applies, each time "
-    "fewer credits than I say here are available; at most the amount that I say here in a calendar month (UTC), and until "
-    "I turn this off."
+    "fewer credits than I say here are available; at most the amount that I say here in a calendar month (UTC), and "
+    "until I turn this off."
 )
 asking = asking_stripe_for(PAGE, refused=gettext_lazy("Our payment provider did not accept this. Nothing was changed."))
 

@@ -70,7 +70,7 @@ class Revenue(Panel):
             for currency in moneys.currencies(found)
             for key, (label, definition, is_good) in KINDS.items()
         ]
-        return [*money, *_reporting(found), _payments(found)]
+        return [*money, *_reporting(found), _payments(found), _top_ups(period)]
 
     def series(self, period: Period) -> list[Series]:
         found = by_currency(sales.sales(period))
@@ -120,6 +120,15 @@ def _payments(found: dict[str, list[Sale]]) -> Figure:
         label=_("Payments"),
         value=sum(_sum(rows, "number") for rows in found.values()),
         definition=_("Payments above zero that arrived in the period, those that went back among them."),
+    )
+
+
+def _top_ups(period: Period) -> Figure:
+    return Figure(
+        key="top-ups",
+        label=_("Auto top-ups"),
+        value=sales.topped_up(period),
+        definition=_("Those of the Payments for which a pack was bought by itself, because credits ran low."),
     )
 
 
