@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core import mail
 from django.core.management import call_command
 from django.test import Client
 
@@ -59,6 +60,7 @@ def business(transactional_db, stripe_simulator):
     Plan.objects.update(features=[payload(), payload()])
     Payer(stripe_simulator, buyer).buy()
     write_down(buyer)
+    call_command("send_mail", verbosity=0)
     return buyer
 
 
@@ -183,7 +185,22 @@ def test_payloads_are_text_on_every_page(chromium, business, live_server, django
                 pdf = page.request.get(f"/billing/receipts/{receipt}.pdf")
                 assert (pdf.headers["content-type"], pdf.body()[:5]) == ("application/pdf", b"%PDF-")
             context.close()
+        read_mail(browser, errors)
     assert errors == []
+
+
+def read_mail(browser, errors):
+    """As in a reader that has no policy."""
+    told = [html for message in mail.outbox for html, kind in message.alternatives if kind == "text/html"]
+    assert any("data-owned" in html for html in told)
+    context = browser.new_context()
+    watch(context, errors)
+    page = context.new_page()
+    page.on("dialog", lambda dialog: (errors.append("dialog of a mail"), dialog.dismiss()))
+    for html in told:
+        page.set_content(html)
+        assert page.locator("[data-owned]").count() == 0, html
+    context.close()
 
 
 def cookie_of(user):
