@@ -37,9 +37,8 @@ def job(name: str) -> Callable[[Job], Job]:
 
 
 def hand_over(name: str, pk: int) -> None:
-    """When the caller's transaction commits. Whatever the engine raises is logged, and left to the sweep."""
-    if conf.QUEUE is not None:
-        transaction.on_commit(partial(_hand_over, name, pk))
+    """When the caller's transaction commits. Whatever settings and engine raise is logged, and left to the sweep."""
+    transaction.on_commit(partial(_hand_over, name, pk))
 
 
 def work(name: str, pk: int) -> None:

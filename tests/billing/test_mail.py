@@ -11,10 +11,12 @@ from django.core.management import call_command
 from django.test import TestCase
 from django.utils import timezone, translation
 
-from quickscale_billing import billing, checkout, facts, mail, refunds, stopping, subscriptions
+from quickscale_billing import billing, checkout, facts, mail, payment_methods, refunds, stopping, subscriptions
+from quickscale_billing.mail.readers import staff
 from quickscale_billing.models import (
     AutoTopUp,
     CreditPack,
+    Customer,
     Dispute,
     Invoice,
     Mail,
@@ -25,6 +27,7 @@ from quickscale_billing.models import (
     Receipt,
     Refund,
 )
+from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.models import CreditAccount
@@ -190,6 +193,25 @@ def test_a_card_is_told_once_before_it_ends(shop, buyer, clock):
     sent()
 
 
+def test_the_card_of_an_auto_top_up_is_told_too(shop, buyer, clock):
+    buy(shop, buyer, "large")
+    stripe_client().v1.payment_methods.attach("pm_card_visa", {"customer": Customer.objects.get().stripe_id})
+    card = shop.sandbox.all("payment_method")[-1]
+    payment_methods.set_default(buyer, card["id"])
+    card["card"]["exp_month"], card["card"]["exp_year"] = 1, 2026
+    call_command("write_reminders", verbosity=0)
+    sent("receipt")
+    agree(buyer)
+    call_command("write_reminders", verbosity=0)
+    sent("card_expiring")
+
+
+def agree(buyer: Any) -> AutoTopUp:
+    terms = {"credits": 1000, "bonus_credits": 50, "amount": 4900, "currency": "usd"}
+    pack = CreditPack.objects.get(slug="large")
+    return AutoTopUp.objects.create(account=open_account(buyer), pack=pack, threshold=10, monthly_cap=9800, **terms)
+
+
 def test_cards_of_what_is_not_renewed_are_nobodys_concern(shop, buyer):
     buy(shop, buyer, "pro")
     subscriptions.cancel(buyer)
@@ -227,13 +249,9 @@ def test_credits_that_expire_soon_are_told_once_for_each_day(ada, clock):
 
 
 def test_a_top_up_that_was_stopped_is_told_with_its_reason_unless_the_owner_did_it(shop, ada):
-    pack = CreditPack.objects.get(slug="large")
     for reason in (AutoTopUp.Reason.OWNER, AutoTopUp.Reason.DECLINED):
         AutoTopUp.objects.all().delete()
-        terms = {"credits": 1000, "bonus_credits": 50, "amount": 4900, "currency": "usd"}
-        account = open_account(ada)
-        AutoTopUp.objects.create(account=account, pack=pack, threshold=10, monthly_cap=9800, **terms)
-        stopping.stop(account, reason)
+        stopping.stop(agree(ada).account, reason)
     [told] = sent("top_up_stopped")
     both_say(told, "Three payments in a row failed.", "https://shop.example/billing/top-up/")
 
@@ -253,6 +271,20 @@ def test_the_owner_reads_it_in_their_language_and_time(ada, settings):
 
 def in_germany(owner: Any) -> mail.Reader:
     return mail.Reader(to=[owner.email, "books@example.com"], language="de", time_zone="Europe/Berlin")
+
+
+def test_a_reader_has_a_list_of_addresses():
+    with pytest.raises(TypeError, match="list of addresses"):
+        mail.Reader(to="ada@example.com")
+
+
+@pytest.mark.parametrize("admins", [["boss@shop.example"], [("Boss", "boss@shop.example")]])
+def test_staff_are_the_admins_unless_somebody_else_is_named(settings, admins):
+    settings.ADMINS = admins
+    settings.QUICKSCALE_BILLING = {}
+    assert staff() == ["boss@shop.example"]
+    settings.QUICKSCALE_BILLING = {"MAIL_STAFF": []}
+    assert staff() == []
 
 
 def test_a_host_overrides_a_letter_by_its_own_templates(ada, settings, tmp_path):
@@ -355,3 +387,13 @@ def test_whoever_is_closed_is_written_to_no_more_and_forgotten(shop, buyer):
     kept = str(list(Mail.objects.values()))
     assert "ada@example.com" not in kept
     assert "4242" not in kept
+
+
+def test_addresses_of_owners_who_were_deleted_are_forgotten_also_if_they_were_written_to_after_the_closing(ada):
+    account = open_account(ada)
+    billing.close(ada)
+    mail.tell(Mail.Kind.CREDITS_LOW, "1", account, about={"available": "1", "threshold": "2"})
+    sent("credits_low")
+    ada.delete()
+    call_command("write_reminders", verbosity=0)
+    assert Mail.objects.get().to == ""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail as outbox
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from quickscale_billing import checkout, facts, mail
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 SITE = {"MAIL": "all", "SITE_URL": "https://shop.example"}
 DEADLY_SWEEP = """
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 settings.QUICKSCALE_BILLING = {"MAIL": "all", "SITE_URL": "https://shop.example"}
 settings.EMAIL_BACKEND = "tests.billing.mailers.Deadly"
 call_command("send_mail")
@@ -136,6 +136,15 @@ def test_a_mailer_that_fails_never_fails_a_sale(shop, ada, settings):
     sweep()
     assert_balance(ada, 1_050)
     assert states() == ["failed"]
+
+
+def test_a_setting_that_cannot_be_used_fails_no_sale_and_keeps_letters_waiting(ada, settings):
+    letter(ada)
+    settings.QUICKSCALE_BILLING = {"MAIL": "al", "QUEUE": 7}
+    letter_of_nothing = mail.tell(Mail.Kind.CREDITS_LOW, "2", open_account(ada), about={})
+    with pytest.raises(CommandError, match="MAIL"):
+        sweep()
+    assert (letter_of_nothing, states()) == (False, ["waiting"])
 
 
 @pytest.mark.django_db(transaction=True)

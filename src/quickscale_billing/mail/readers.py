@@ -22,6 +22,10 @@ class Reader:
     language: str = ""
     time_zone: str = ""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.to, str):
+            raise TypeError(f"`to` is a list of addresses, not {self.to!r}.")
+
 
 def reader_of(mail: Mail) -> Reader:
     if mail.is_to_staff:

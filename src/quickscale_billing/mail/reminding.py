@@ -9,13 +9,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from quickscale_billing import payment_methods
 from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import StripeRefused
-from quickscale_billing.mail.writing import tell
-from quickscale_billing.models import Mail, PlanSubscription
+from quickscale_billing.mail.writing import is_sent, tell
+from quickscale_billing.models import AutoTopUp, Mail, PlanSubscription
 from quickscale_billing.payment_methods import SOON, PaymentMethod
 from quickscale_credits import ledger
 from quickscale_credits.conf import conf as credits_conf
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 def tell_that_credits_are_low(account: CreditAccount, **kwargs: Any) -> None:
     """A receiver of `balance_low`. Until something is booked again it is the same letter."""
-    if Mail.Kind.CREDITS_LOW not in conf.MAIL:
+    if not is_sent(Mail.Kind.CREDITS_LOW):
         return
     threshold = account.low_balance_threshold
     about = {
@@ -41,7 +42,7 @@ def expiring_credits() -> Iterator[bool]:
 
     Credits that were given for less than twice that time are passed over: their owner knows that they come and go.
     """
-    if Mail.Kind.CREDITS_EXPIRING not in conf.MAIL:
+    if not is_sent(Mail.Kind.CREDITS_EXPIRING):
         return
     for account, day, grants in _by_account_and_day():
         about = {
@@ -52,14 +53,16 @@ def expiring_credits() -> Iterator[bool]:
 
 
 def expiring_cards() -> Iterator[bool]:
-    """A letter for each card that ends within thirty days and by which a subscription is to go on; whether each is new.
+    """A letter for each card that ends within thirty days and is to pay for what goes on; whether each is new.
 
-    Stripe is asked for each owner who has one: call it once a day, never in a transaction. Raises `StripeUnavailable`.
+    Stripe is asked for each owner with a subscription or an auto top-up: call it once a day, never in a transaction.
+    Raises `StripeUnavailable`.
     """
-    if Mail.Kind.CARD_EXPIRING not in conf.MAIL:
+    if not is_sent(Mail.Kind.CARD_EXPIRING):
         return
     renewing = PlanSubscription.objects.live().filter(cancel_at_period_end=False, cancel_at=None)
-    for account in CreditAccount.objects.filter(pk__in=renewing.values("account")).order_by("pk"):
+    charged = Q(pk__in=renewing.values("account")) | Q(pk__in=AutoTopUp.objects.on().values("account"))
+    for account in CreditAccount.objects.filter(charged).order_by("pk"):
         for card in _cards(account):
             if card.is_default and card.expires_at and card.expires_at <= timezone.now() + SOON:
                 yield _tell_of_card(account, card)

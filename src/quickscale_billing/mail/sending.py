@@ -43,6 +43,7 @@ def send(pk: int) -> bool:
     and left to somebody who looks at it: it may have arrived. Not to be called inside a transaction.
     """
     refuse_open_transaction("Sending mail")
+    kinds = conf.MAIL  # one that cannot be used is told before anything is claimed
     if (
         not Mail.objects.due()
         .filter(pk=pk)
@@ -50,7 +51,7 @@ def send(pk: int) -> bool:
     ):
         return False
     mail = Mail.objects.select_related("account__owner").get(pk=pk)
-    outcome = _outcome(mail)
+    outcome = _outcome(mail) if mail.kind in kinds else _dropped("MAIL has this kind switched off.")
     # Unless somebody has meanwhile asked for another attempt: that one speaks for itself.
     under_way = Mail.objects.filter(pk=pk, attempts=mail.attempts, state__in=[State.SENDING, State.FAILED])
     under_way.update(**outcome)
@@ -82,8 +83,6 @@ def _give_up_abandoned() -> None:
 
 def _outcome(mail: Mail) -> dict[str, Any]:
     """Its columns after this attempt."""
-    if mail.kind not in conf.MAIL:
-        return _dropped("MAIL has this kind switched off.")
     if mail.happened_at < timezone.now() - STALE_AFTER:
         return _dropped("It happened too long ago.")
     try:
