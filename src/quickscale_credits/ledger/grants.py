@@ -45,7 +45,8 @@ def pay_debt(book: Book) -> None:
 
 
 def put_back(book: Book, line: GrantLine, micro: int) -> list[Part]:
-    """Free these credits on their grant. What does not fit there comes as a new grant of the same kind."""
+    """Free these credits on their grant. What does not fit there comes as a new grant of the same kind, and that pays
+    debt first: what stays on the grant itself can still expire or be revoked as a part of it."""
     room = min(micro, line.amount - line.remaining - line.held)
     line.change(remaining=room)
     book.head = None
@@ -53,6 +54,9 @@ def put_back(book: Book, line: GrantLine, micro: int) -> list[Part]:
     parts = [Part(line, room)]
     if micro > room:
         more = new_line(book, micro - room, line.credit_type, line.priority, line.expires_at)
+        paid = min(more.remaining, book.debt)
+        more.change(remaining=-paid, debt_paid=paid)
+        book.debt -= paid
         parts.append(Part(more, micro - room))
     return [part for part in parts if part.micro]
 
