@@ -162,7 +162,9 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
 
 
 @pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("part", ["py.typed", "migrations/0001_", "templates/", "management/commands/"])
+@pytest.mark.parametrize(
+    "part", ["py.typed", "migrations/0001_", "templates/", "management/commands/", "locale/es/LC_MESSAGES/django.mo"]
+)
 def test_an_app_is_published_with_its(part, app, wheel):
     assert any(name.startswith(f"{app}/{part}") for name in published(wheel))
 

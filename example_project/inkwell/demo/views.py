@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.shortcuts import redirect, render
 from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from inkwell.demo import stripe
@@ -23,7 +24,7 @@ def time_machine(request):
         if step := STEPS.get(request.POST.get("step")):
             step()
             today = formats.date_format(timezone.localdate(), "DATE_FORMAT")
-            messages.success(request, f"It is {today} now.")
+            messages.success(request, _("It is %(today)s now.") % {"today": today})
         return redirect("demo:time_machine")
     accounts = CreditAccount.objects.for_owner(request.user)
     context = {

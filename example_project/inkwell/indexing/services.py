@@ -2,6 +2,8 @@
 
 import textwrap
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, Field
 
 from quickscale_services import BaseService, register_service
@@ -18,15 +20,17 @@ class Entry(BaseModel):
 @register_service
 class BookIndex(BaseService):
     name = "book-index"
-    title = "Book index"
-    description = "The words of a long text, and the pages on which they stand. It works while you do something else."
+    title = _("Book index")
+    description = _(
+        "The words of a long text, and the pages on which they stand. It works while you do something else."
+    )
     cost = 5
     timeout = 600
     in_background = True
     retries = 1
 
     class Input(BaseModel):
-        text: str = Field(min_length=1, max_length=1_000_000, description="Of a whole book, if you like.")
+        text: str = Field(min_length=1, max_length=1_000_000, description=gettext_noop("Of a whole book, if you like."))
 
     class Output(BaseModel):
         pages: int

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from quickscale_services import schemas
 from quickscale_services.base import BaseService
 from quickscale_services.exceptions import InvalidInput
-from quickscale_services.labels import label
+from quickscale_services.labels import label, told
 
 LONG_TEXT = 200
 
@@ -81,7 +81,7 @@ class LiteralField(forms.TypedChoiceField):
 
     def __init__(self, *, values: list[Any], required: bool, **options: Any) -> None:
         by_text = {str(value): value for value in values}
-        choices = [(text, label(text)) for text in by_text]
+        choices = [(text, told(label(text))) for text in by_text]
         if not required and options.get("initial") is None:
             choices.insert(0, ("", "—"))
         super().__init__(choices=choices, coerce=by_text.__getitem__, empty_value=None, required=required, **options)
@@ -90,14 +90,14 @@ class LiteralField(forms.TypedChoiceField):
 class LiteralsField(forms.TypedMultipleChoiceField):
     def __init__(self, *, values: list[Any], **options: Any) -> None:
         by_text = {str(value): value for value in values}
-        choices = [(text, label(text)) for text in by_text]
+        choices = [(text, told(label(text))) for text in by_text]
         super().__init__(choices=choices, coerce=by_text.__getitem__, widget=forms.CheckboxSelectMultiple, **options)
 
 
 def _field(name: str, schema: Schema, *, is_required: bool) -> forms.Field:
     options: dict[str, Any] = {
-        "label": schema.get("title") or label(name),
-        "help_text": schema.get("description", ""),
+        "label": told(schema.get("title") or label(name)),
+        "help_text": told(schema.get("description", "")),
         "initial": schema.get("default"),
         "required": is_required,
     }

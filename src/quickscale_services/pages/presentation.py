@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from quickscale_services.base import BaseService
-from quickscale_services.labels import label
+from quickscale_services.labels import label, told
 
 LONG_TEXT = 80
 # SVG is left out: it is a document, not only a picture.
@@ -54,8 +54,8 @@ def shown_output(service: BaseService | None, output: Any) -> Shown:
 def _labeled(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        return [(field.title or label(name), getattr(value, name)) for name, field in fields.items()]
-    return [(label(str(name)), item) for name, item in value.items()]
+        return [(told(field.title or label(name)), getattr(value, name)) for name, field in fields.items()]
+    return [(told(label(str(name))), item) for name, item in value.items()]
 
 
 def _sequence(values: list[Any]) -> Shown:

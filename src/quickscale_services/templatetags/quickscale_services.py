@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from quickscale_services.crediting import credited_back
-from quickscale_services.labels import label
+from quickscale_services.labels import label, told
 from quickscale_services.models import ServiceRun
 from quickscale_services.pages.key_forms import scope_words
 from quickscale_services.pricing.words import in_credits
@@ -35,7 +35,9 @@ def run_id(run: ServiceRun) -> str:
 @register.filter
 def measured(units: dict[str, int | str]) -> list[tuple[str, str]]:
     """What a run has recorded, for people: a unit may itself be called "items", as a dict's method is."""
-    return [(label(unit), number_format(number, use_l10n=True, force_grouping=True)) for unit, number in units.items()]
+    return [
+        (told(label(unit)), number_format(number, use_l10n=True, force_grouping=True)) for unit, number in units.items()
+    ]
 
 
 @register.filter
