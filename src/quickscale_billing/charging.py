@@ -21,6 +21,7 @@ from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import BillingError, StripeUnavailable
 from quickscale_billing.models import AutoTopUp, Dispute, TopUp
 from quickscale_billing.payment_methods import Charged
+from quickscale_credits.exceptions import CreditsError
 from quickscale_credits.ledger.joining import refuse_open_transaction
 from quickscale_credits.models import CreditAccount
 
@@ -82,7 +83,7 @@ def _swept(work: Callable[[], TopUp | None]) -> bool:
     """One that cannot be brought to an end does not keep the others from it."""
     try:
         row = work()
-    except BillingError:
+    except (BillingError, CreditsError):
         logger.exception("A top-up could not be brought to an end; the next sweep tries again.")
         return False
     return row is not None and row.status == TopUp.Status.PAID

@@ -24,7 +24,7 @@ def carry_out(row: TopUp) -> TopUp:
     """Collect what is due, or end the attempt. Raises `StripeUnavailable`: then the sweep calls this again."""
     problem = ""
     try:
-        state = _finalized(row) if row.status == TopUp.Status.REQUESTED else None
+        state = _finalized(row) if row.status == TopUp.Status.REQUESTED and row.is_wanted else None
         if state is not None and state.status == "open" and not state.attempts and _is_admitted(row, state):
             topups.pay(row)
     except StripeRefused as refusal:

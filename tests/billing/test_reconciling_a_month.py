@@ -11,15 +11,17 @@ import random
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.utils import timezone
+from stripe import CardError
 
 from quickscale_billing import checkout, reconciliation
 from quickscale_billing.customers import customer_of
-from quickscale_billing.models import PaidSegment, PlanPrice, Refill
+from quickscale_billing.models import CreditPack, PaidSegment, PlanPrice, Refill
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_billing.testing.errors import StripeError
 from quickscale_credits import ledger
@@ -77,6 +79,18 @@ class Twin:
         if found := self.subscription():
             stripe_client().v1.subscriptions.update(found["id"], {"cancel_at_period_end": False})
 
+    def top_up(self, chance: random.Random) -> None:
+        """As ours do it, of which no row is here."""
+        cards = self.shop.sandbox.all("payment_method", customer=self.customer)
+        if not cards:
+            return
+        client, metadata = stripe_client().v1, {"quickscale_topup": str(uuid4())}
+        made = client.invoices.create({"customer": self.customer, "auto_advance": False, "metadata": metadata})
+        price = CreditPack.objects.get(slug="small").stripe_price_id
+        client.invoice_items.create({"customer": self.customer, "invoice": made.id, "pricing": {"price": price}})
+        with suppress(CardError):  # declined, after `decline`
+            client.invoices.pay(made.id, {"payment_method": cards[-1]["id"]})
+
     def decline(self, chance: random.Random) -> None:
         self.shop.decline_next(self.customer)
 
@@ -117,7 +131,7 @@ class Twin:
 
 
 LIVE = {"active", "trialing", "past_due"}
-ACTS = ["buy", "resume", "upgrade", "cancel", "decline", "refund", "dispute", "nothing", "nothing"]
+ACTS = ["buy", "top_up", "resume", "upgrade", "cancel", "decline", "refund", "dispute", "nothing", "nothing"]
 
 
 def lose_some(shop: Any, unlucky: Twin, chance: random.Random) -> dict[str, int]:

@@ -13,7 +13,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from quickscale_billing import billing, charging, checkout, facts, history, payment_methods, refunds, signals, topup
-from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, UnknownItem
+from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, StripeUnavailable, UnknownItem, Unsettled
 from quickscale_billing.models import AutoTopUp, CreditPack, Customer, Fact, Invoice, Payment, Purchase, TopUp
 from quickscale_billing.testing.checkout import Payer, method_for
 from quickscale_billing.testing.resources import attaching
@@ -22,6 +22,7 @@ from quickscale_credits.analytics.answers import ask
 from quickscale_credits.testing import assert_balance
 from tests.billing.time import Calendar
 from tests.billing.topping import CHALLENGED_LATER, DECLINED_LATER, add_card, agree, attempts, charges, run_low
+from tests.billing.transactions import rolled_back
 from tests.billing.webhooks import connect
 
 pytestmark = pytest.mark.once
@@ -366,6 +367,48 @@ def test_whoever_is_topped_up_is_not_deleted_before(ada):
     agree(ada)
     with pytest.raises(ProtectedError, match=r"billing.close"):
         ada.delete()
+
+
+def test_what_was_paid_since_a_copy_of_the_database_was_made_is_given(shop, ada):
+    agree(ada)
+    run_low(ada)
+    with rolled_back():
+        sweep()
+    facts.settle_invoice(shop.sandbox.all("invoice")[0]["id"])
+    assert (charges(shop), attempts()) == ([700], ["paid"])
+    assert_balance(ada, 105)
+
+
+def test_whose_customer_or_pack_is_not_here_is_said(shop, ada):
+    agree(ada)
+    run_low(ada)
+    with rolled_back():
+        sweep()
+    CreditPack.objects.update(stripe_price_id=None)
+    with pytest.raises(Unsettled, match="link both to an account and a pack"):
+        facts.settle_invoice(shop.sandbox.all("invoice")[0]["id"])
+
+
+def test_what_was_turned_off_before_it_was_begun_at_stripe_is_not_begun(shop, ada, outage):
+    agree(ada)
+    run_low(ada)
+    with outage(after=2), pytest.raises(StripeUnavailable):
+        charging.charge(ada.credit_account)
+    topup.turn_off(ada)
+    assert (attempts(), shop.sandbox.all("invoice")) == (["canceled"], [])
+
+
+def test_a_customer_who_was_deleted_at_stripe_is_not_charged_and_keeps_nobody_else_from_it(shop, ada):
+    grace = get_user_model().objects.create_user("grace", email="grace@example.com")
+    add_card(shop, grace)
+    for each in (ada, grace):
+        agree(each)
+        run_low(each)
+    shop.find(Customer.objects.get(account=ada.credit_account))["deleted"] = True
+    sweep()
+    assert charges(shop) == [700]
+    assert_balance(grace, 105)
+    assert ada.credit_account.auto_top_up.reason == "no_method"
 
 
 def test_a_subscriber_s_card_is_charged_though_it_is_the_default_of_the_subscription_alone(shop, stranger):
