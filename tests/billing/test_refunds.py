@@ -65,17 +65,6 @@ def at_stripe(shop: Any, payment: Payment, amount: int | None = None) -> Any:
     return made
 
 
-def test_story_16_refunds_take_credits_in_proportion_by_the_difference(shop, buyer, pack, staff):
-    refunds.refund(pack, amount=1470, reason="too many", actor=staff)
-    assert total(buyer) == 1050 - 315
-    at_stripe(shop, pack.payment, 2450 - 1470)
-    assert total(buyer) == 525
-    shop.webhooks.duplicate()
-    shop.webhooks.deliver()
-    facts.settle_payment(pack.stripe_payment_intent_id)
-    assert total(buyer) == 525
-
-
 def test_a_payment_row_tells_what_arrived_and_what_went_back(shop, buyer, pack, staff):
     payment = pack.payment
     assert (payment.amount, payment.refunded, payment.kept) == (4900, 0, 1)
@@ -216,21 +205,6 @@ def test_the_refills_of_a_year_are_worth_what_was_kept(shop, buyer, staff, calen
     calendar.shift(MONTH)
     calendar.sweep()
     assert Refill.objects.order_by("starts_at").last().facts.get(kind="refill").entry.amount == 250
-
-
-def test_story_22_a_yearly_plan_wholly_refunded_in_month_three_refills_no_more(shop, buyer, staff, calendar):
-    buy(shop, buyer, "basic", interval="year")
-    for _ in range(2):
-        calendar.shift(MONTH)
-        calendar.sweep()
-    assert total(buyer) == 500
-    refunds.refund(Invoice.objects.get(), reason="gone", actor=staff)
-    assert total(buyer) == 0
-    for _ in range(2):
-        calendar.shift(MONTH)
-        calendar.sweep()
-    assert total(buyer) == 0
-    assert Refill.objects.filter(state="refunded").count() == 2
 
 
 def test_a_period_whose_refund_failed_gets_the_refill_that_it_missed(shop, buyer, calendar):

@@ -40,62 +40,6 @@ def subscribe(calendar: Calendar, buyer: Any, plan: str, **options: Any) -> Plan
     return subscriptions.current(buyer)
 
 
-def test_story_17_subscribing_renewing_and_the_hour_between(calendar: Calendar, buyer: Any) -> None:
-    subscription = subscribe(calendar, buyer, "pro")
-    assert (subscription.status, subscription.plan.slug) == ("active", "pro")
-    assert_balance(buyer, 11_000)
-    calendar.move_to(at("2026-02-15T12:30"))
-    assert_balance(buyer, 11_000)
-    calendar.shift(HOUR)
-    assert ledger.balance(buyer).by_type == {"subscription": 10_000, "promotional": 1_000, "pay_as_you_go": 0}
-    assert PlanSubscription.objects.get().current_period_end == at("2026-03-15T12:00")
-
-
-def test_a_trial_gives_its_own_credits_until_it_is_paid(calendar: Calendar, buyer: Any) -> None:
-    subscription = subscribe(calendar, buyer, "studio")
-    assert subscription.status == "trialing"
-    assert_balance(buyer, 50)
-    calendar.shift(7 * DAY + 2 * HOUR)
-    assert_balance(buyer, 2_000)
-
-
-def test_story_18_a_yearly_price_refills_at_the_end_of_each_month(calendar: Calendar, buyer: Any) -> None:
-    calendar.move_to(at("2026-01-31T12:00"))
-    subscription = subscribe(calendar, buyer, "basic", interval="year")
-    for _ in range(9):
-        calendar.shift(10 * DAY)
-        calendar.sweep()
-    days = [f"{refill.starts_at:%d %b}" for refill in subscription.refills.order_by("starts_at")]
-    assert days == ["31 Jan", "28 Feb", "31 Mar", "30 Apr"]
-    assert_balance(buyer, 500)
-
-
-def test_story_19_an_upgrade_halfway_and_down_and_up_again(calendar: Calendar, buyer: Any) -> None:
-    Plan.objects.filter(slug="studio").update(trial_days=0)
-    subscribe(calendar, buyer, "basic")
-    calendar.shift(timedelta(days=15.5))
-    preview = subscriptions.preview_change(buyer, "studio")
-    assert (preview.kind, preview.due_now, preview.credits) == (ChangeKind.UPGRADE, 500, 750)
-    subscriptions.change_plan(buyer, "studio")
-    assert_balance(buyer, 1_250)
-    subscriptions.change_plan(buyer, "basic")
-    subscriptions.change_plan(buyer, "studio")
-    assert_balance(buyer, 1_250)
-    assert subscriptions.current(buyer).next_price is None
-
-
-def test_story_22_monthly_unused_and_yearly_a_day_later(calendar: Calendar, buyer: Any) -> None:
-    subscribe(calendar, buyer, "pro")
-    calendar.shift(DAY)
-    preview = subscriptions.preview_change(buyer, "pro", interval="year")
-    assert (preview.kind, preview.credits) == (ChangeKind.UPGRADE, 0)
-    subscriptions.change_plan(buyer, "pro", interval="year")
-    assert ledger.balance(buyer).by_type["subscription"] == 10_000
-    calendar.shift(timedelta(days=31))
-    calendar.sweep()
-    assert ledger.balance(buyer).by_type["subscription"] == 10_000
-
-
 def test_a_downgrade_comes_with_the_next_period(calendar: Calendar, buyer: Any) -> None:
     subscribe(calendar, buyer, "pro")
     preview = subscriptions.preview_change(buyer, "basic")
