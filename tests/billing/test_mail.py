@@ -167,6 +167,23 @@ def test_a_cancellation_is_told_when_it_is_decided_and_its_end_is_no_news(shop, 
     sent()
 
 
+def test_what_is_not_so_any_more_is_not_told(shop, buyer):
+    buy(shop, buyer, "pro")
+    sent("receipt")
+    subscriptions.cancel(buyer)
+    subscriptions.resume(buyer)
+    shop.close_dispute(shop.dispute(Payment.objects.get().stripe_charge_id), "won")
+    outbox.outbox.clear()
+    call_command("send_mail", verbosity=0)
+    assert outbox.outbox == []
+    dropped = Mail.objects.filter(state="dropped").order_by("kind")
+    assert list(dropped.values_list("kind", "problem")) == [
+        ("dispute_alert", "The dispute is over."),
+        ("dispute_opened", "The dispute is over."),
+        ("subscription_canceled", "It was resumed."),
+    ]
+
+
 def test_a_subscription_that_ends_at_once_is_told_so(shop, buyer):
     buy(shop, buyer, "pro")
     sent("receipt")
@@ -269,6 +286,13 @@ def test_the_owner_reads_it_in_their_language_and_time(ada, settings):
     assert translation.get_language() == "en-us"
 
 
+def test_who_caused_it_does_not_choose_the_language_of_its_reader(ada):
+    mail.tell(Mail.Kind.TOP_UP_STOPPED, "1", open_account(ada), about={"reason": "declined"})
+    with translation.override("ar"):
+        [told] = sent("top_up_stopped")
+    assert '<html lang="en-us">' in html_of(told)
+
+
 def in_germany(owner: Any) -> mail.Reader:
     return mail.Reader(to=[owner.email, "books@example.com"], language="de", time_zone="Europe/Berlin")
 
@@ -343,7 +367,13 @@ def everything_called(name: str, account: CreditAccount) -> dict[Mail.Kind, dict
     payment = Payment.objects.create(account=account, invoice=invoice, amount=900, currency="usd")
     refund = Refund.objects.create(payment=payment, amount=900, currency="usd", reason=name)
     dispute = Dispute.objects.create(
-        payment=payment, stripe_id="dp_1", amount=900, currency="usd", reason=name[:64], status="lost", opened_at=now
+        payment=payment,
+        stripe_id="dp_1",
+        amount=900,
+        currency="usd",
+        reason=name[:64],
+        status="needs_response",
+        opened_at=now,
     )
     return {
         Mail.Kind.RECEIPT: {"payment": payment.pk},

@@ -22,6 +22,10 @@ Kind = Mail.Kind
 File = tuple[str, bytes, str]
 
 
+class Obsolete(Exception):
+    """What the letter would say is not so any more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Letter:
     context: dict[str, Any]
@@ -29,7 +33,7 @@ class Letter:
 
 
 def letter_of(mail: Mail) -> Letter:
-    """In the active language. Raises `DoesNotExist` if what it is about is gone."""
+    """In the active language. Raises `Obsolete`, and `DoesNotExist` if what it is about is gone."""
     letter = LETTERS[Kind(mail.kind)](mail)
     common = {
         "account": mail.account,
@@ -58,6 +62,8 @@ def _receipt(mail: Mail) -> Letter:
 
 def _payment_failed(mail: Mail) -> Letter:
     invoice = Invoice.objects.select_related("subscription__price__plan").get(pk=mail.about["invoice"])
+    if invoice.status not in (Invoice.Status.OPEN, Invoice.Status.UNCOLLECTIBLE):
+        raise Obsolete("It was paid meanwhile, or is not wanted any more.")
     plan = invoice.subscription.plan if invoice.subscription else None
     context = {
         "invoice": invoice,
@@ -77,6 +83,8 @@ def _card_expiring(mail: Mail) -> Letter:
 
 def _subscription_canceled(mail: Mail) -> Letter:
     subscription = PlanSubscription.objects.select_related("price__plan").get(pk=mail.about["subscription"])
+    if subscription.ends_at is None:
+        raise Obsolete("It was resumed.")
     context = {
         "subscription": subscription,
         "plan": subscription.plan,
@@ -89,6 +97,8 @@ def _subscription_canceled(mail: Mail) -> Letter:
 
 def _refund_made(mail: Mail) -> Letter:
     refund = Refund.objects.select_related("payment__invoice").get(pk=mail.about["refund"])
+    if not refund.is_standing:
+        raise Obsolete("The refund has failed.")
     context = {"refund": refund, "url": page("quickscale_billing:history")}
     return Letter(context=context | _money(refund.payment, refund.amount, refund.currency))
 
@@ -107,7 +117,10 @@ def _dispute_alert(mail: Mail) -> Letter:
 
 
 def _dispute(mail: Mail) -> Dispute:
-    return Dispute.objects.select_related("payment__invoice").get(pk=mail.about["dispute"])
+    dispute = Dispute.objects.select_related("payment__invoice").get(pk=mail.about["dispute"])
+    if dispute.closed_at is not None:
+        raise Obsolete("The dispute is over.")
+    return dispute
 
 
 def _credits_low(mail: Mail) -> Letter:

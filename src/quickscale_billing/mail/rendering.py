@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
@@ -20,11 +20,9 @@ FOLDER = "quickscale_billing/mail"
 
 def message_of(mail: Mail, reader: Reader) -> EmailMultiAlternatives:
     """Raises what its rows, templates and fonts do."""
-    with ExitStack() as theirs:
-        if reader.language:
-            theirs.enter_context(translation.override(reader.language))
-        if reader.time_zone:
-            theirs.enter_context(timezone.override(ZoneInfo(reader.time_zone)))
+    language = reader.language or settings.LANGUAGE_CODE
+    zone = ZoneInfo(reader.time_zone) if reader.time_zone else None
+    with translation.override(language), timezone.override(zone):
         return _message(letter_of(mail), mail.kind, reader)
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from quickscale_billing import queueing
 from quickscale_billing.conf import conf
+from quickscale_billing.mail.letters import Obsolete
 from quickscale_billing.mail.readers import Reader, reader_of
 from quickscale_billing.mail.rendering import message_of
 from quickscale_billing.mail.writing import JOB
@@ -44,11 +45,8 @@ def send(pk: int) -> bool:
     """
     refuse_open_transaction("Sending mail")
     kinds = conf.MAIL  # one that cannot be used is told before anything is claimed
-    if (
-        not Mail.objects.due()
-        .filter(pk=pk)
-        .update(state=State.SENDING, attempts=F("attempts") + 1, claimed_at=timezone.now())
-    ):
+    mine = Mail.objects.due().filter(pk=pk)
+    if not mine.update(state=State.SENDING, attempts=F("attempts") + 1, claimed_at=timezone.now()):
         return False
     mail = Mail.objects.select_related("account__owner").get(pk=pk)
     outcome = _outcome(mail) if mail.kind in kinds else _dropped("MAIL has this kind switched off.")
@@ -91,6 +89,8 @@ def _outcome(mail: Mail) -> dict[str, Any]:
             return _dropped("There is nobody to send it to.")
         Mail.objects.filter(pk=mail.pk, attempts=mail.attempts).update(**_known_of(reader))
         message_of(mail, reader).send()
+    except Obsolete as reason:
+        return _dropped(str(reason))
     except UNREACHED as error:
         return _unreached(mail, error)
     except Exception as error:  # whatever a mailer, a template or a host's function raises
