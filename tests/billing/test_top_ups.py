@@ -261,13 +261,14 @@ def test_without_a_card_it_cannot_be_turned_on_and_turns_off_by_itself(shop, str
     assert (reason(), attempts()) == ("no_method", [])
 
 
-@pytest.mark.parametrize("change", [{"amount": 800}, {"credits": 90}, {"is_active": False}])
-def test_a_pack_that_is_not_what_was_agreed_is_not_bought(shop, ada, change):
-    agree(ada)
-    CreditPack.objects.filter(slug="small").update(**change)
+def test_a_pack_that_is_not_what_was_agreed_is_not_bought(shop, ada):
     run_low(ada)
-    sweep()
-    assert (reason(), charges(shop)) == ("pack_changed", [])
+    for change in ({"amount": 600}, {"credits": 90}, {"is_active": False}):
+        agree(ada)
+        CreditPack.objects.filter(slug="small").update(**change)
+        sweep()
+        assert reason() == "pack_changed"
+    assert charges(shop) == []
 
 
 def test_a_dispute_turns_it_off_and_nobody_turns_it_on_until_it_is_over(shop, ada):
@@ -320,27 +321,17 @@ def test_what_was_agreed_is_kept_with_who_said_so_and_when(ada):
     assert topup.current(ada) == agreed
 
 
-@pytest.mark.parametrize(
-    ("wrong", "error"),
-    [
-        ({"threshold": 101}, ValueError),
-        ({"threshold": 0}, ValueError),
-        ({"monthly_cap": 699}, ValueError),
-        ({"monthly_cap": 7.5}, ValueError),
-        ({"pack": "pro"}, UnknownItem),
-        ({"pack": "none"}, UnknownItem),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(ada, wrong, error):
-    with pytest.raises(error):
-        agree(ada, **wrong)
+def test_what_cannot_be_meant_is_refused(ada):
+    for wrong in ({"threshold": 101}, {"threshold": 0}, {"monthly_cap": 699}, {"monthly_cap": 7.5}):
+        with pytest.raises(ValueError, match="not "):
+            agree(ada, **wrong)
+    for pack in ("pro", "none"):
+        with pytest.raises(UnknownItem):
+            agree(ada, pack)
+    for consent in ({"wording": " ", "actor": ada}, {"wording": "Yes.", "actor": None}):
+        with pytest.raises(ValueError, match="agreed"):
+            topup.turn_on(ada, "small", threshold=20, monthly_cap=700, **consent)
     assert topup.current(ada) is None
-
-
-@pytest.mark.parametrize("consent", [{"wording": " ", "actor": 1}, {"wording": "Yes.", "actor": None}])
-def test_nobody_is_charged_who_has_not_agreed(ada, consent):
-    with pytest.raises(ValueError, match="agreed"):
-        topup.turn_on(ada, "small", threshold=20, monthly_cap=700, **consent)
 
 
 def test_where_it_is_not_offered_nothing_is_bought(shop, ada, settings):
