@@ -21,9 +21,10 @@ class Business:
     def __init__(self, clock, owners, *, seed=1):
         self.clock, self.owners, self.chance = clock, owners, Random(seed)
 
-    def run(self, steps):
+    def run(self, steps, *, pause=timedelta(hours=30)):
+        """With less than a pause between any two."""
         for _ in range(steps):
-            self.clock.shift(timedelta(minutes=self.chance.randrange(1, 30 * 60)))
+            self.clock.shift(timedelta(minutes=self.chance.randrange(1, pause // timedelta(minutes=1))))
             action = self.chance.choices(
                 [self.buy, self.spend, self.give_back, self.take_back, self.correct, self.move, self.hold, self.sweep],
                 [5, 12, 2, 1, 1, 1, 2, 2],

@@ -24,21 +24,22 @@ from tests.credits.commands import run
 from tests.credits.crowds import owners
 
 Status = ServiceRun.Status
-SIZE = (2_000, 20_000) if os.environ.get("QUICKSCALE_FULL_SCALE") else (6, 300)
+# So many accounts and runs, and less than so many minutes between two of them.
+SIZE = (2_000, 20_000, 52) if os.environ.get("QUICKSCALE_FULL_SCALE") else (6, 300, 10 * 60)
 BOUNDS = [Decimal(bound) / 10**6 for decade in DECADES for bound in decade]
 SERVICES = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"]
 
 
 def runs_of_months(clock, *, seed):
     """As the runner would have written them, paid by grants of several types; some are still under way."""
-    people, steps = SIZE
+    people, steps, pause = SIZE
     chance, everybody = Random(seed), owners(people)
     for owner in everybody:
         for credit_type in ("subscription", "promotional", "pay_as_you_go"):
             fund(owner, chance.randrange(1, 60), credit_type=credit_type)
         fund(owner, 10_000)
     for _ in range(steps):
-        clock.shift(timedelta(minutes=chance.randrange(1, 10 * 60)))
+        clock.shift(timedelta(minutes=chance.randrange(1, pause)))
         a_run(chance, chance.choice(everybody))
         if chance.random() < 0.02:
             ServiceRun.objects.under_way().update(status=Status.FAILED, error_code="service_lost")
@@ -79,13 +80,16 @@ class Rows:
         self.period = period
         columns = ("service", "account_id", "status", "error_code", "cost", "provider_cost", "duration", "created_at")
         self.all = [row for row in ServiceRun.objects.values(*columns) if self.day(row) is not None]
+        self.places = defaultdict(list)
+        for row in self.all:
+            self.places[period.place(self.day(row))].append(row)
 
     def day(self, row):
         day = row["created_at"].astimezone(self.period.zone).date()
         return day if self.period.start <= day <= self.period.end else None
 
     def at(self, place):
-        return [row for row in self.all if self.period.place(self.day(row)) == place]
+        return self.places[place]
 
 
 def success(rows):
