@@ -28,7 +28,7 @@ TRANSLATING = {"_", "gettext", "gettext_lazy", "ngettext"}
 TELLING = {"error", "warning", "add_error", "on", "NotCsv"}
 NAMES = {"message", "words", "DETAILS"}
 ERROR_FUNCTIONS = {"__str__", "_refusal", "problem", "_missing", "_beyond", "_detail", "_is_charged_in_part"}
-ERROR_MODULES = {"exceptions.py", "problems.py", "errors.py", "completions.py", "runner.py"}
+ERROR_MODULES = {"exceptions.py", "problems.py", "errors.py", "completions.py", "admitting.py", "ending.py"}
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\{?[ \w.|:\"]+\}\}?")
 LITERAL = re.compile(

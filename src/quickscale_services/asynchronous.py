@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from quickscale_services import runner
+from quickscale_services import ending, runner
 from quickscale_services.base import ServiceResult
 from quickscale_services.executing import aexecute
 
@@ -37,19 +37,19 @@ async def run(
 
 async def _carry_out(started: runner.Started) -> ServiceResult:
     try:
-        output, kept = runner.fit(started, await aexecute(started))
+        output, kept = ending.fit(started, await aexecute(started))
     except BaseException as error:
-        told = await asyncio.shield(in_thread(partial(runner.fail, started, error)))
+        told = await asyncio.shield(in_thread(partial(ending.fail, started, error)))
         if told is error:
             raise
         raise told from error
     # Once it is to be recorded, it is, even if nobody waits for it any more.
-    return await asyncio.shield(in_thread(partial(runner.succeed, started, output, kept)))
+    return await asyncio.shield(in_thread(partial(ending.succeed, started, output, kept)))
 
 
 async def _abandon(started: runner.Started | ServiceResult, error: BaseException) -> None:
     if isinstance(started, runner.Started):
-        await in_thread(partial(runner.fail, started, error))
+        await in_thread(partial(ending.fail, started, error))
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:

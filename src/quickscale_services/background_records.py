@@ -12,9 +12,9 @@ from quickscale_services import records
 from quickscale_services.models import RunInput, RunQuerySet, ServiceRun
 
 if TYPE_CHECKING:
+    from quickscale_services.admitting import Request
     from quickscale_services.base import BaseService
     from quickscale_services.pricing.quoting import Quote
-    from quickscale_services.runner import Request
 
 Status = ServiceRun.Status
 

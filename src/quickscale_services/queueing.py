@@ -15,7 +15,8 @@ from django.utils import timezone
 from quickscale_credits.exceptions import CaptureExceedsHold
 from quickscale_credits.ledger.joining import refuse_open_transaction
 from quickscale_credits.models import Hold
-from quickscale_services import background_records, engines, parcels, records, runner
+from quickscale_services import admitting, background_records, ending, engines, parcels, records, runner
+from quickscale_services.admitting import Request
 from quickscale_services.exceptions import InvalidInput, RunCanceled, ServiceTimeout
 from quickscale_services.executing import execute as call
 from quickscale_services.handing_over import hand_over, hand_over_on_commit
@@ -50,14 +51,14 @@ def enqueue(
     api_key: ApiKey | None = None,
 ) -> Enqueued:
     engines.require()
-    request = runner.prepare(service, owner, given, actor=actor, idempotency_key=idempotency_key, api_key=api_key)
+    request = admitting.prepare(service, owner, given, actor=actor, idempotency_key=idempotency_key, api_key=api_key)
     if first := _first(request):
         return first
     switch = switch_of(service.name)
-    quote = runner.admit(request, switch)
+    quote = admitting.admit(request, switch)
     kept = parcels.pack(service, given, request.data)
     record = partial(background_records.enqueue, request, quote, switch.rate_limit, kept)
-    run = runner.record_once(request, record, _first)
+    run = admitting.record_once(request, record, _first)
     if isinstance(run, Enqueued):
         return run
     hand_over_on_commit(run, service)
@@ -82,7 +83,7 @@ def cancel(run: ServiceRun) -> ServiceRun:
     return run
 
 
-def _first(request: runner.Request) -> Enqueued | None:
+def _first(request: Request) -> Enqueued | None:
     run = first_run(request)
     return None if run is None else Enqueued(run=run, replayed=True)
 
@@ -121,7 +122,7 @@ def _attempt(run: ServiceRun, service: BaseService) -> None:
 
 
 def _started(run: ServiceRun, service: BaseService, kept: RunInput) -> runner.Started:
-    request = runner.Request(
+    request = Request(
         service=service,
         owner=run.account,
         actor=_actor(run),
@@ -143,13 +144,13 @@ def _actor(run: ServiceRun) -> Any:
 
 def _carry_out(started: runner.Started) -> None:
     try:
-        output, kept = runner.fit(started, call(started))
+        output, kept = ending.fit(started, call(started))
     except RunCanceled:
         records.cancel(started.run)  # for a service that raises it by itself
         logger.info("Run %s of %s stopped: it was canceled.", started.run.pk, started.run.service)
     except BaseException as error:
         if not _try_again(started, error):
-            runner.fail(started, error)
+            ending.fail(started, error)
         if not isinstance(error, Exception):
             raise
     else:
@@ -158,7 +159,7 @@ def _carry_out(started: runner.Started) -> None:
 
 def _record(started: runner.Started, output: Any, kept: Any) -> None:
     try:
-        runner.succeed(started, output, kept)
+        ending.succeed(started, output, kept)
     except ServiceTimeout:
         logger.info("The result of run %s came too late: it was canceled or swept.", started.run.pk)
 

@@ -27,8 +27,8 @@ from quickscale_services.signals import run_canceled, run_failed, run_succeeded
 from quickscale_services.statements import end_running, insert_run
 
 if TYPE_CHECKING:
+    from quickscale_services.admitting import Request
     from quickscale_services.pricing.quoting import Quote
-    from quickscale_services.runner import Request
 
 T = TypeVar("T")
 Status = ServiceRun.Status

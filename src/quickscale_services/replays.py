@@ -14,7 +14,7 @@ from quickscale_services.exceptions import RunError, RunInProgress, ServiceFaile
 from quickscale_services.models import ServiceRun
 
 if TYPE_CHECKING:
-    from quickscale_services.runner import Request
+    from quickscale_services.admitting import Request
 
 
 BROKEN_OFF: dict[str, type[RunError]] = {"service_failed": ServiceFailed, "service_timeout": ServiceTimeout}

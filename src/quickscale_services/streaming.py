@@ -8,7 +8,7 @@ from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from quickscale_services import executing, runner
+from quickscale_services import ending, executing, runner
 from quickscale_services.asynchronous import in_thread
 from quickscale_services.base import ServiceResult
 
@@ -72,10 +72,10 @@ def _pieces(started: runner.Started) -> Generator[Any, None, ServiceResult]:
                     yield piece
         started.context.check()
     except GeneratorExit:
-        runner.cut_short(started)
+        ending.cut_short(started)
         raise
     except BaseException as error:
-        told = runner.fail(started, error)
+        told = ending.fail(started, error)
         if told is error:
             raise
         raise told from error
@@ -92,9 +92,9 @@ async def _apieces(started: runner.Started) -> AsyncGenerator[Any]:
         started.context.check()
     except BaseException as error:
         if _has_gone_away(error):
-            await asyncio.shield(in_thread(partial(runner.cut_short, started)))
+            await asyncio.shield(in_thread(partial(ending.cut_short, started)))
             raise
-        told = await asyncio.shield(in_thread(partial(runner.fail, started, error)))
+        told = await asyncio.shield(in_thread(partial(ending.fail, started, error)))
         if told is error:
             raise
         raise told from error
@@ -108,4 +108,4 @@ def _has_gone_away(error: BaseException) -> bool:
 
 
 def _succeed(started: runner.Started) -> ServiceResult:
-    return runner.succeed(started, started.pieces, started.pieces)
+    return ending.succeed(started, started.pieces, started.pieces)
