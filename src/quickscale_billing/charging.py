@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from django.db import IntegrityError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -57,7 +58,11 @@ def charge(account: CreditAccount) -> TopUp | None:
         return None
     if agreed.is_as_agreed:
         catalog.ensure_pushed(agreed.pack, agreed.pack)
-    row = _requested(account, payment_methods.charged(account))
+    charged = payment_methods.charged(account)
+    try:
+        row = _requested(account, charged)
+    except IntegrityError:
+        return None  # one is under way, of which a replica that lags behind has not told
     return row and collecting.carry_out(row)
 
 
