@@ -70,11 +70,13 @@ def test_a_stale_row_is_sold_on_the_terms_of_today(shop, user, pack):
     assert checkout.start(user, pack).credits == 7
 
 
+@pytest.mark.once
 def test_a_price_edited_past_the_catalog_is_pushed_before_it_is_sold(shop, user, pack):
     CreditPack.objects.filter(pk=pack.pk).update(amount=5900)
     assert at_stripe(shop, checkout.start(user, pack))["amount_total"] == 5900
 
 
+@pytest.mark.once
 def test_a_row_that_stripe_has_not_seen_is_pushed_before_it_is_sold(stripe_simulator, user):
     pack = CreditPack.objects.create(slug="tiny", name="Tiny", credits=5, amount=500, currency="eur")
     assert at_stripe(stripe_simulator, checkout.start(user, pack))["currency"] == "eur"
@@ -92,6 +94,7 @@ def test_the_same_key_for_another_purchase_is_refused(shop, user):
         checkout.start(user, "small", idempotency_key="once")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("key", ["qs:mine", "x" * 256, "a\x00b"])
 def test_a_key_that_no_verb_would_take_is_refused(shop, user, key):
     with pytest.raises(ValueError, match=r"(?i)idempotency.key"):
@@ -117,6 +120,7 @@ def test_an_owner_has_one_customer(shop, user):
     assert customer["id"] == Customer.objects.get().stripe_id
 
 
+@pytest.mark.once
 def test_stripe_is_told_the_owners_email_address(shop, user):
     user.email = "ada@example.com"
     user.save()
@@ -167,6 +171,7 @@ def test_a_database_that_has_sold_in_test_mode_does_not_sell_in_live_mode(shop, 
     assert Customer.objects.get().is_current
 
 
+@pytest.mark.once
 def test_where_our_pages_have_no_address_payers_come_back_to_the_first_page(shop, user, settings):
     settings.ROOT_URLCONF = "tests.settings.urls"
     session = checkout.start(user, "large")
@@ -181,6 +186,7 @@ def test_what_is_not_for_sale_is_unknown(shop, user, pack):
             checkout.start(user, item)
 
 
+@pytest.mark.once
 def test_a_plan_is_unknown_at_an_interval_or_in_a_currency_it_is_not_sold_by(shop, user):
     with pytest.raises(UnknownItem, match="'studio' is not sold by the year: there is month in usd"):
         checkout.start(user, "studio", interval="year")
@@ -190,11 +196,13 @@ def test_a_plan_is_unknown_at_an_interval_or_in_a_currency_it_is_not_sold_by(sho
         checkout.start(user, "large", currency="eur")
 
 
+@pytest.mark.once
 def test_what_is_no_item_is_a_mistake(shop, user):
     with pytest.raises(TypeError, match="Name a Plan, a CreditPack or a slug, not a int"):
         checkout.start(user, 7)
 
 
+@pytest.mark.once
 def test_options_are_passed_on_and_ours_are_not_overridden(shop, user, settings):
     settings.QUICKSCALE_BILLING = {
         "CHECKOUT": {
@@ -224,6 +232,7 @@ def test_a_trial_is_offered_once_to_an_owner(shop, user):
     assert "trial_period_days" not in at_stripe(shop, checkout.start(user, "studio"))["_subscription"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "url", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "https://testserver@evil.example/", "ok"]
 )
@@ -234,12 +243,14 @@ def test_stripe_leads_nobody_to_a_host_that_is_not_ours(shop, user, url):
     assert not CheckoutSession.objects.exists()
 
 
+@pytest.mark.once
 def test_a_star_among_the_hosts_allows_none_to_return_to(shop, user, settings):
     settings.ALLOWED_HOSTS = ["*"]
     with pytest.raises(ValueError, match="Stripe is not to lead"):
         checkout.start(user, "large", success_url="https://evil.example/")
 
 
+@pytest.mark.once
 def test_a_host_of_ours_may_be_returned_to(shop, user, settings):
     settings.QUICKSCALE_BILLING = {"SITE_URL": "https://inkwell.example", "CANCEL_URL": "/prices/"}
     session = checkout.start(user, "large", success_url="http://testserver/thanks/?id={CHECKOUT_SESSION_ID}")
@@ -275,6 +286,7 @@ def test_already_subscribed_is_said_though_stripe_is_down(shop, user, outage):
         checkout.start(user, "pro")
 
 
+@pytest.mark.once
 def test_inside_a_transaction_stripe_is_not_asked(shop, user):
     with transaction.atomic(), pytest.raises(RuntimeError, match="transaction"):
         checkout.start(user, "large")
@@ -285,6 +297,7 @@ def test_a_start_grants_nothing(shop, user):
     assert ledger.balance(user).total == 0
 
 
+@pytest.mark.once
 def test_what_stripe_refuses_is_told_in_its_words(shop, user, settings):
     settings.QUICKSCALE_BILLING = {"CHECKOUT": {"nonsense": True}}
     with pytest.raises(StripeRefused, match="nonsense") as refusal:

@@ -97,6 +97,7 @@ def test_what_was_paid_back_at_stripe_unheard_is_drift_and_settled_again_with_a_
     assert "Webhooks were down" in LogEntry.objects.get().change_message
 
 
+@pytest.mark.once
 def test_an_investigation_is_of_use_while_stripe_is_away(ada: Any, admin_client: Any, outage: Any) -> None:
     with outage():
         response = admin_client.get(investigation())
@@ -154,6 +155,7 @@ def test_subscriptions_show_their_next_refill(shop: Any, ada: Any, admin_client:
     assert row.next_refill_at == due > PlanSubscription.objects.get().created_at + timedelta(days=27)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", LISTS)
 def test_each_list_comes_as_csv_to_who_may_export(ada: Any, admin_client: Any, staff_of: Any, kind: str) -> None:
     lines = b"".join(admin_client.get(f"{ADMIN}{kind}/export/").streaming_content).decode().splitlines()
@@ -181,6 +183,7 @@ def statuses(client: Any) -> dict[str, int]:
 ALL = {"search", "investigate", "settle again", "refund", "health", "compare", "repair", "export", "analytics"}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("role", "may"),
     [
@@ -208,6 +211,7 @@ def test_roles_are_made_once_and_keep_what_a_host_adds(django_user_model: Any) -
     assert counted == {name: len(permissions) + (name == "Support") for name, permissions in ROLES.items()}
 
 
+@pytest.mark.once
 def test_what_people_and_stripe_write_is_escaped(shop: Any, ada: Any, admin_client: Any) -> None:
     payment = Payment.objects.get()
     stripe_client().v1.payment_intents.update(

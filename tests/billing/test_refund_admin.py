@@ -12,7 +12,7 @@ from quickscale_billing import checkout, facts
 from quickscale_billing.models import Payment, PlanSubscription, Refund
 from quickscale_credits import ledger
 
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = [pytest.mark.usefixtures("clock"), pytest.mark.once]
 
 
 @pytest.fixture

@@ -118,14 +118,16 @@ def test_more_than_is_left_is_refused_and_nothing_is_sent(shop, buyer, pack, sta
 
 
 @pytest.mark.parametrize("amount", [0, -1, True, 1.5, "1"])
-def test_an_amount_is_whole_minor_units(pack, staff, amount):
+@pytest.mark.once
+def test_an_amount_is_whole_minor_units(db, amount):
     with pytest.raises(ValueError, match="minor units"):
-        refunds.refund(pack, amount=amount, reason="odd", actor=staff)
+        refunds.refund(Purchase(), amount=amount, reason="odd", actor=None)
 
 
-def test_a_refund_needs_a_reason(pack, staff):
+@pytest.mark.once
+def test_a_refund_needs_a_reason(db):
     with pytest.raises(ValueError, match="reason"):
-        refunds.refund(pack, reason=" ", actor=staff)
+        refunds.refund(Purchase(), reason=" ", actor=None)
 
 
 def test_a_refund_that_comes_before_its_grant_leaves_only_the_rest(shop, buyer):

@@ -12,6 +12,8 @@ from quickscale_billing.models import Customer, Fact, InboxItem, PlanSubscriptio
 from quickscale_credits.testing import assert_balance
 from tests.billing.selling import Subscriber, plan
 
+pytestmark = pytest.mark.once
+
 ADMIN = "/admin/quickscale_billing/"
 
 

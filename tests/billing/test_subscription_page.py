@@ -16,6 +16,8 @@ from quickscale_credits.testing import assert_balance
 from tests.billing.time import Calendar
 from tests.billing.webhooks import connect
 
+pytestmark = pytest.mark.once
+
 PAGE = "/billing/subscription/"
 
 

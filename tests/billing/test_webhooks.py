@@ -171,6 +171,7 @@ def test_an_event_that_arrives_during_a_settlement_is_looked_at_for_itself(
     assert InboxItem.objects.get().state == "arrived"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "header",
     ["", "t=1,v1=", "nonsense", "t=x,v1=00", "v1=00", "t=1", "t=1,v1=é", f"t={10**20},v1=00", "t=1,v0=00"],
@@ -180,23 +181,27 @@ def test_a_forged_event_is_refused(header: str, endpoint: Any, paid: CheckoutSes
     assert not InboxItem.objects.exists()
 
 
+@pytest.mark.once
 def test_an_event_signed_with_another_secret_is_refused(endpoint: Any, paid: CheckoutSession) -> None:
     body = json.dumps(completed(paid))
     forged = signature(body.encode(), "whsec_of_somebody_else")
     assert sent(endpoint, body, **{"Stripe-Signature": forged}) == 400
 
 
+@pytest.mark.once
 def test_an_altered_event_is_refused(endpoint: Any, paid: CheckoutSession) -> None:
     signed = signature(json.dumps(completed(paid)).encode(), endpoint.secret)
     assert sent(endpoint, completed(paid, id="evt_2"), **{"Stripe-Signature": signed}) == 400
 
 
+@pytest.mark.once
 def test_an_old_event_is_refused(endpoint: Any, paid: CheckoutSession) -> None:
     body = json.dumps(completed(paid))
     signed = signature(body.encode(), endpoint.secret, at=int(time.time()) - 301)
     assert sent(endpoint, body, **{"Stripe-Signature": signed}) == 400
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("mode", [True, None, "false", 0])
 def test_an_event_of_another_mode_is_refused(mode: Any, endpoint: Any, paid: CheckoutSession) -> None:
     assert sent(endpoint, completed(paid, livemode=mode)) == 400
@@ -208,6 +213,7 @@ def test_a_database_of_the_other_mode_believes_nothing(endpoint: Any, paid: Chec
     assert sent(endpoint, completed(paid)) == 400
 
 
+@pytest.mark.once
 def test_a_sender_does_not_choose_the_secret_though_debug_is_on(
     endpoint: Any, paid: CheckoutSession, settings: Any
 ) -> None:
@@ -217,6 +223,7 @@ def test_a_sender_does_not_choose_the_secret_though_debug_is_on(
     assert sent(endpoint, body, **chosen) == 400
 
 
+@pytest.mark.once
 def test_an_endpoint_that_verifies_nothing_is_not_believed(endpoint: Any, paid: CheckoutSession, recwarn: Any) -> None:
     WebhookEndpoint.objects.update(djstripe_validation_method="none")
     with pytest.warns(UserWarning, match="VALIDATION is disabled"):
