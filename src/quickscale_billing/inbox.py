@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from django.db import transaction
@@ -43,7 +42,8 @@ def receive(kind: InboxItem.Kind, stripe_id: str, *, event_type: str = "") -> No
             arrived_at=now,
             last_event_type=event_type,
         )
-    transaction.on_commit(partial(settle, item.pk), robust=True)
+    # Not a partial: Django names what has failed by its __qualname__, which partials lack.
+    transaction.on_commit(lambda: settle(item.pk), robust=True)
 
 
 def settle(pk: int) -> bool:

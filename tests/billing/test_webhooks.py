@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, TestCase
 from django.urls import reverse
 from djstripe.models import WebhookEndpoint, WebhookEventTrigger
@@ -135,6 +135,21 @@ def test_while_stripe_is_away_the_next_attempts_are_put_off(paid: CheckoutSessio
         assert list(inbox.sweep_each()) == []
     clock.shift(timedelta(minutes=2))
     assert list(inbox.sweep_each()) == [True]
+
+
+@pytest.mark.once
+def test_a_database_that_fails_after_the_commit_fails_no_delivery(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    """The event is noted; the sweep will settle it."""
+
+    def fail(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError("the disk is full")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(fail), TestCase.captureOnCommitCallbacks(execute=True):
+        inbox.receive(InboxItem.Kind.SESSION, "cs_1")
+    assert InboxItem.objects.get().state == "arrived"
+    assert "the disk is full" in caplog.text
 
 
 @pytest.mark.parametrize("lost", ["customer", "price"])
