@@ -28,7 +28,10 @@ Span = AccountRollup.Span
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """What moved in a day. The amount is signed; of an entry with several grants, each type has its part."""
+    """What moved in a day, or (`day` is its first) in a longer place of the period.
+
+    The amount is signed; of an entry with several grants, each type has its part.
+    """
 
     day: date
     kind: str
@@ -42,7 +45,7 @@ def flows(period: Period) -> list[Flow]:
     counted = UsageRollup.objects.using(rolling.database()).filter(day__gte=period.start, day__lte=period.end)
     columns = ("day", "kind", "credit_type", "reason", "count", "amount")
     parts = [(counted if watermark else counted.filter(NONE)).values_list(*columns)]
-    parts += rollups.by_kind(uncounted().filter(period.within("created_at")))
+    parts += rollups.by_kind(uncounted().filter(period.within("created_at")), place_of=period.place_of)
     rows = summed(parts, by=["day", "kind", "credit_type"], sums=["SUM(amount)"])
     return [
         Flow(day=as_date(day), kind=kind, credit_type=credit_type, amount=from_micro(int(micro)))

@@ -8,7 +8,7 @@ This module is a `rolling.Rollup`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import transaction
@@ -109,19 +109,26 @@ def add_up(entries: QuerySet[LedgerEntry]) -> None:
         merge(part, AccountRollup, key=["span", "start", "account"], added=["spends", "spent"])
 
 
-def by_kind(entries: QuerySet[LedgerEntry]) -> list[QuerySet[Any]]:
-    """Day, kind, type, reason, count, amount. An entry that touches several grants counts once for each of them."""
+def day_of(name: str) -> Any:
+    return TruncDate(name, tzinfo=reporting_zone())
+
+
+def by_kind(entries: QuerySet[LedgerEntry], *, place_of: Callable[[str], Any] = day_of) -> list[QuerySet[Any]]:
+    """Day, kind, type, reason, count, amount. An entry that touches several grants counts once for each of them.
+
+    `place_of` gives the expression for the day of a column's time, or for a longer stretch's first.
+    """
     parts = Allocation.objects.using(entries.db).filter(entry__in=entries)
     return [
-        _grouped(entries.filter(grant__isnull=False), Sum("amount")),
-        _grouped(parts.filter(entry__amount__gt=0), Sum("amount"), "entry__"),
-        _grouped(parts.filter(entry__amount__lt=0), Sum(-F("amount")), "entry__"),
+        _grouped(entries.filter(grant__isnull=False), Sum("amount"), place_of),
+        _grouped(parts.filter(entry__amount__gt=0), Sum("amount"), place_of, "entry__"),
+        _grouped(parts.filter(entry__amount__lt=0), Sum(-F("amount")), place_of, "entry__"),
     ]
 
 
-def _grouped(rows: Any, total: Sum, entry: str = "") -> QuerySet[Any]:
+def _grouped(rows: Any, total: Sum, place_of: Callable[[str], Any], entry: str = "") -> QuerySet[Any]:
     grouped = rows.order_by().values(
-        of_day=TruncDate(f"{entry}created_at", tzinfo=reporting_zone()),
+        of_day=place_of(f"{entry}created_at"),
         of_kind=F(f"{entry}kind"),
         of_type=F("grant__credit_type"),
         of_reason=F(f"{entry}reason"),
