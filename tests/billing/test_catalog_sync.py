@@ -148,3 +148,10 @@ def test_a_sync_that_was_cut_short_is_finished_by_the_next(stripe_simulator, db,
 def test_without_a_file_the_command_says_what_it_wants(db):
     with pytest.raises(CommandError, match="Name a file, or set"):
         call_command("sync_catalog")
+
+
+def test_without_a_key_nothing_is_begun(db, settings):
+    settings.STRIPE_TEST_SECRET_KEY = ""
+    with pytest.raises(CommandError, match="Set STRIPE_TEST_SECRET_KEY"):
+        sync(CATALOG)
+    assert not Plan.objects.exists()

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from quickscale_billing import catalog
 from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import BillingError
+from quickscale_billing.stripe.client import secret_key
 
 
 class Command(BaseCommand):
@@ -26,7 +27,9 @@ class Command(BaseCommand):
             raise CommandError('Name a file, or set QUICKSCALE_BILLING["CATALOG"] to its path.')
         act = catalog.compare if options["dry_run"] else catalog.sync
         try:
-            lines = list(self._told(act(catalog.read(path)), verbosity=options["verbosity"]))
+            wanted = catalog.read(path)
+            secret_key()  # without one, rows of ours would say what Stripe does not hear of
+            lines = list(self._told(act(wanted), verbosity=options["verbosity"]))
         except (BillingError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if options["verbosity"] and not lines:
