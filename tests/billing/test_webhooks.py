@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client, TestCase
 from django.urls import reverse
 from djstripe.models import WebhookEndpoint, WebhookEventTrigger
@@ -138,7 +138,8 @@ def test_while_stripe_is_away_the_next_attempts_are_put_off(paid: CheckoutSessio
 
 
 @pytest.mark.once
-def test_a_database_that_fails_after_the_commit_fails_no_delivery(db: None, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_fails_after_the_commit_fails_no_delivery(caplog: pytest.LogCaptureFixture) -> None:
     """The event is noted; the sweep will settle it."""
 
     def fail(execute: Any, sql: str, *rest: Any) -> Any:
@@ -146,7 +147,7 @@ def test_a_database_that_fails_after_the_commit_fails_no_delivery(db: None, capl
             raise OperationalError("the disk is full")
         return execute(sql, *rest)
 
-    with connection.execute_wrapper(fail), TestCase.captureOnCommitCallbacks(execute=True):
+    with connection.execute_wrapper(fail), transaction.atomic():
         inbox.receive(InboxItem.Kind.SESSION, "cs_1")
     assert InboxItem.objects.get().state == "arrived"
     assert "the disk is full" in caplog.text
