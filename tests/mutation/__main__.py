@@ -56,6 +56,12 @@ def home(path: Path) -> Part | None:
 
 
 def score(part: Part, options: Any) -> dict[str, Any]:
+    with part.database() as database:
+        os.environ["DATABASE_URL"] = database.url
+        return try_each(part, options)
+
+
+def try_each(part: Part, options: Any) -> dict[str, Any]:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": part.settings,
         "PYTHONPATH": f"{Path.cwd() / 'src'}{os.pathsep}{Path.cwd()}",

@@ -1,9 +1,14 @@
 """Which tests should notice when which module is altered."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from tests import databases
+from tests.databases import Database
+
 VERBS = "spending granting holding moving reversing revoking expiring limits idempotency transactions balances requests"
-MORE = "owners redeem_page signals hot_path amounts attacks kept_statements histories"
+MORE = "owners redeem_page signals hot_path amounts attacks histories"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,9 +19,16 @@ class Part:
     modules: tuple[str, ...]
     tests: tuple[str, ...]
     settings: str = "tests.settings.base"
+    database: Callable[[], AbstractContextManager[Database]] = databases.sqlite
 
 
 PARTS = [
+    Part(
+        name="ledger: kept statements",
+        modules=("quickscale_credits/ledger/preparing.py",),
+        tests=("tests/credits/test_kept_statements.py",),
+        database=databases.postgresql,
+    ),
     Part(
         name="ledger: verification",
         modules=tuple(f"quickscale_credits/ledger/{name}.py" for name in ("audit", "verifying", "sealing", "pictures")),
