@@ -9,7 +9,7 @@ from inkwell.settings import *  # noqa: F403
 from inkwell.settings import BASE_DIR, DATABASES, INSTALLED_APPS, QUICKSCALE_BILLING, QUICKSCALE_CREDITS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "inkwell.teams"]
-DATABASES["default"]["NAME"] = os.environ.get("SQLITE_PATH", BASE_DIR / "teams.sqlite3")
+DATABASES = {"default": DATABASES["default"] | {"NAME": os.environ.get("SQLITE_PATH", BASE_DIR / "teams.sqlite3")}}
 FIRST_OWNER = "inkwell.teams.owners.found_organization"
 
 QUICKSCALE_OWNER_MODEL = "teams.Organization"

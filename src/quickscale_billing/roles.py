@@ -25,6 +25,7 @@ _SEEING: Final = (
     "quickscale_credits.view_creditgrant",
     "quickscale_credits.view_hold",
     "quickscale_credits.view_ledgerentry",
+    "quickscale_credits.view_spendinglimit",
     "quickscale_services.view_servicerun",
 )
 ROLES: Final[dict[str, tuple[str, ...]]] = {

@@ -4,22 +4,17 @@ import random
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from allauth.account.models import EmailAddress
-from django.contrib.auth.hashers import make_password
+from django.apps import apps
 from django.utils import timezone
 
 from inkwell.accounts.models import User
-from inkwell.demo import material
+from inkwell.demo import material, people
 from inkwell.demo.clock import clock_at
+from inkwell.demo.people import CUSTOMER, NEARLY_OUT
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import InsufficientCredits
 from quickscale_services import registry
 from quickscale_services.exceptions import InvalidInput
-
-PASSWORD = "inkwell-demo"  # noqa: S105 - printed at the start, for a database that is thrown away
-ADMIN = "admin@inkwell.example"
-CUSTOMER = "ada@inkwell.example"
-NEARLY_OUT = "nell@inkwell.example"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +51,12 @@ def load_history():
             happen()
     ledger.expire()
     create_one_who_is_nearly_out()
-    User.objects.create_superuser(ADMIN)
-    verify(ADMIN)
-    # A hash is made to cost time: one will do for all of them.
-    User.objects.filter(email__in=[ADMIN, CUSTOMER, NEARLY_OUT]).update(password=make_password(PASSWORD))
+    people.make_staff()
+    if apps.is_installed("inkwell.teams"):
+        from inkwell.demo.team import gather_the_team
+
+        gather_the_team()
+    people.let_them_log_in()
 
 
 def events_of(customer, chance):
@@ -80,13 +77,8 @@ def events_of(customer, chance):
 
 
 def join(customer):
-    user = User.objects.create_user(customer.email, date_joined=timezone.now())
-    verify(user.email)
-    ledger.grant_signup(user)
-
-
-def verify(email):
-    EmailAddress.objects.create(user=User.objects.get(email=email), email=email, verified=True, primary=True)
+    user = people.join(customer.email, date_joined=timezone.now())
+    ledger.grant_signup(people.owner_of(user))
 
 
 def buy_pack(customer, size):
@@ -99,23 +91,21 @@ def refill(customer):
 
 
 def owner(customer):
-    return User.objects.get(email=customer.email)
+    return people.owner_of(User.objects.get(email=customer.email))
 
 
 def run(customer, work, number):
     """As in life, some runs are refused: for want of credits, or because of what they were given."""
     name, material_for = work
-    user = owner(customer)
+    user = User.objects.get(email=customer.email)
     try:
-        registry[name].run(user, actor=user, **material_for(number))
+        registry[name].run(people.owner_of(user), actor=user, **material_for(number))
     except (InsufficientCredits, InvalidInput):
         return
 
 
 def create_one_who_is_nearly_out():
-    user = User.objects.create_user(NEARLY_OUT)
-    verify(user.email)
-    ledger.grant(user, 3, credit_type="promotional", reason="trial")
+    ledger.grant(people.owner_of(people.join(NEARLY_OUT)), 3, credit_type="promotional", reason="trial")
 
 
 def note(number):

@@ -1,7 +1,6 @@
 """A panel for the demo alone: it moves the clock of the site and of the simulated Stripe."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.shortcuts import redirect, render
 from django.utils import formats, timezone
@@ -11,22 +10,23 @@ from django.views.decorators.http import require_http_methods
 from inkwell.demo import stripe
 from quickscale_billing.models import PlanSubscription
 from quickscale_credits.models import CreditAccount, LedgerEntry
+from quickscale_credits.owners import owner_required
 
 STEPS = {"day": stripe.next_day, "month": stripe.next_month}
 ENTRIES = 12
 
 
 @transaction.non_atomic_requests  # the simulated Stripe calls back
-@login_required
 @require_http_methods(["GET", "POST"])
-def time_machine(request):
+@owner_required
+def time_machine(request, owner):
     if request.method == "POST":
         if step := STEPS.get(request.POST.get("step")):
             step()
             today = formats.date_format(timezone.localdate(), "DATE_FORMAT")
             messages.success(request, _("It is %(today)s now.") % {"today": today})
         return redirect("demo:time_machine")
-    accounts = CreditAccount.objects.for_owner(request.user)
+    accounts = CreditAccount.objects.for_owner(owner)
     context = {
         "now": timezone.now(),
         "subscription": PlanSubscription.objects.filter(account__in=accounts).first(),

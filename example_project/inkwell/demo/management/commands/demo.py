@@ -5,11 +5,13 @@ import shutil
 import signal
 import sys
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connections
 
-from inkwell.demo.history import ADMIN, CUSTOMER, NEARLY_OUT, PASSWORD, load_history
+from inkwell.demo.history import load_history
+from inkwell.demo.people import ADMIN, CUSTOMER, MEMBER, NEARLY_OUT, PASSWORD, STAFF
 from inkwell.demo.server import server_on
 from inkwell.demo.stripe import open_shop, simulated_stripe
 from inkwell.demo.worker import working
@@ -20,8 +22,11 @@ class Command(BaseCommand):
     # Django 6.1 checks the database too, for which there is no folder yet.
     requires_system_checks = ()
 
+    has_teams = apps.is_installed("inkwell.teams")
+
     def add_arguments(self, parser):
         parser.add_argument("--port", type=int, help="instead of the first free one from 8000 on")
+        parser.add_argument("--teams", action="store_true", help="with credits that belong to organizations")
         parser.add_argument("--no-serve", action="store_true", help="only make the database, and keep it")
 
     def handle(self, *, port, no_serve, **options):
@@ -76,7 +81,9 @@ class Command(BaseCommand):
                 "",
                 f"  Logins    {CUSTOMER}, a customer of half a year",
                 f"            {NEARLY_OUT}, who has three credits left",
-                f"            {ADMIN}, who may see the admin",
+                *([f"            {MEMBER}, who spends what the first one's team has"] if self.has_teams else []),
+                f"            {ADMIN}, who may see all of the admin",
+                f"            {', '.join(STAFF)}, who may see their parts of it",
                 f"  Password  {PASSWORD}",
                 "",
                 "  Ctrl-C ends the demo and removes its database.",
