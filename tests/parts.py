@@ -1,12 +1,15 @@
 """What `python -m tests` consists of: a run of pytest per database and per project with its own settings."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests import databases
@@ -75,11 +78,27 @@ def run(part: Part, paths: list[str], *, marks: str, pytest_arguments: list[str]
             print(f"\n{part.name}: {database.missing or database.description}", flush=True)
             report = Path(folder) / "report.xml"
             command = [*pytest_command(part, database, marks=marks), f"--junit-xml={report}"]
-            environment = os.environ | {"DATABASE_URL": database.url, "DJANGO_SETTINGS_MODULE": part.settings}
+            chosen = {"DATABASE_URL": database.url, "DJANGO_SETTINGS_MODULE": part.settings}
+            environment = compiling_once(dict(os.environ)) | chosen
             done = subprocess.run([*command, *pytest_arguments, *paths], cwd=ROOT, env=environment, check=False)
             return Tally.of(report, exit_code=done.returncode)
     except databases.NoServerError as problem:
         return Tally.broken(str(problem))
+
+
+def compiling_once(environment: dict[str, str]) -> dict[str, str]:
+    """Where Python is told to write no bytecode, each of the many processes would compile all modules anew, which takes
+    some seconds: it is written to a folder of this run instead, and nothing beside the sources."""
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        environment["PYTHONPYCACHEPREFIX"] = bytecode()
+    return environment
+
+
+@cache
+def bytecode() -> str:
+    folder = tempfile.mkdtemp(prefix="quickscale-bytecode-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def pytest_command(part: Part, database: Database, *, marks: str) -> list[str]:
