@@ -14,8 +14,10 @@ SRC = ROOT / "src"
 RUNNERS = {"eval", "exec", "mark_safe", "SafeString", "system", "popen", "loads_pickle"}
 RUNNING_MODULES = {"pickle", "marshal", "shelve", "subprocess", "yaml", "os.system"}
 CONNECTING_MODULES = {"urllib.request", "http.client", "socket", "requests", "httpx", "httpx2", "aiohttp", "smtplib"}
-# The host's own model server, named in its settings; and the simulator of Stripe, which is for tests.
+# The host's own model server, named in its settings; mail, which knows the errors of the host's server; and the
+# simulator of Stripe, which is for tests.
 CONNECTING = {
+    "quickscale_billing/mail/sending.py",
     "quickscale_services/examples/completions.py",
     "quickscale_billing/testing/server.py",
     "quickscale_billing/testing/webhooks.py",
