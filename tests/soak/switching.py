@@ -1,7 +1,8 @@
 """Several workers, of whom one goes on at a time: a seed says who, before and after each statement and each commit.
 
 Each worker is a thread with a connection of its own. One that waits for a lock of PostgreSQL's is known by that, and
-somebody else goes on; so the same seed gives the same course. What happens is a list of (worker, point).
+somebody else goes on. What happens is a list of (worker, point). Of two workers, the same seed gives the same course;
+of more, two may wait for one commit, and after it PostgreSQL says who comes first.
 """
 
 import random
