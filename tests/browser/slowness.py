@@ -5,12 +5,14 @@ import threading
 gate = threading.Event()
 gate.set()
 arrived = []
+came = threading.Semaphore(0)
 
 
 def wait_at_the_gate(get_response):
     def middleware(request):
         if request.method == "POST":
             arrived.append(request.path)
+            came.release()
             if not gate.wait(timeout=60):
                 raise TimeoutError("The test did not open the gate.")
         return get_response(request)

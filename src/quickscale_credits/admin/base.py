@@ -64,6 +64,9 @@ class CsvExport(ModelAdmin):
     csv_fields: tuple[str, ...]
     change_list_template = "admin/quickscale_credits/change_list.html"
 
+    class Media:
+        css: ClassVar = {"all": ["quickscale_credits/admin.css"]}
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return [path("export/", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
