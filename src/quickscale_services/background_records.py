@@ -90,6 +90,7 @@ def put_back(run: ServiceRun, service: BaseService, delay: timedelta) -> bool:
         "hand_over_again_at": timezone.now() + delay + _patience(service),
         "progress": None,
         "progress_note": "",
+        "provider_cost": run.provider_cost,
     }
     if not records.transacted(lambda: _this_attempt(run).update(**changes)):
         return False

@@ -48,6 +48,9 @@ class Context:
     charged: Decimal | None = field(default=None, init=False)
     recorded: dict[str, Decimal] = field(default_factory=dict, init=False)
 
+    def __post_init__(self) -> None:
+        self._provided_before = self.run.provider_cost or Decimal(0)
+
     @property
     def held(self) -> Decimal:
         return self.quote.held
@@ -135,12 +138,13 @@ class Context:
     def record_provider_cost(self, amount: int | Decimal | str) -> None:
         """What this run has cost whoever offers the service, in the currency of `CREDIT_VALUE`: for the margin.
 
-        In major units, with six places at most: `"0.0031"`. The last call counts, whether the run succeeds or not.
+        In major units, with six places at most: `"0.0031"`. The last call counts, whether the run succeeds or not; what
+        earlier attempts have cost is added.
         """
         cost = from_micro(to_micro(amount))
         if cost < 0:
             raise InvalidAmount(f"A provider cost is 0 or more, not {cost}.")
-        self.run.provider_cost = cost
+        self.run.provider_cost = self._provided_before + cost
 
 
 def _used(unit: str, number: int | Decimal | str) -> tuple[str, Decimal]:

@@ -1,6 +1,7 @@
 """How runs in the background end: after retries, too late, lost, canceled."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -28,6 +29,18 @@ def test_a_retry_that_succeeds_is_charged_once(user, offer):
         assert (run.status, run.attempts, held(user)) == ("queued", attempt, 2)
     assert (worked_off(run).status, ServiceRun.objects.get().attempts) == ("succeeded", 3)
     assert_balance(user, 3)
+
+
+def test_what_the_attempts_have_cost_the_provider_adds_up(user, offer):
+    fund(user, 5)
+
+    def work(context):
+        context.record_provider_cost("0.5" if context.run.attempts == 1 else "0.25")
+        if context.run.attempts == 1:
+            raise OSError
+
+    assert worked_off(worked_off(offer(work, retries=1).enqueue(user))).status == "succeeded"
+    assert ServiceRun.objects.get().provider_cost == Decimal("0.75")
 
 
 def test_when_the_retries_are_over_the_run_has_failed(user, offer):

@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from quickscale_credits import ledger
+from quickscale_credits.models import CreditGrant, Hold
 from quickscale_credits.testing import assert_balance, fund
 from quickscale_services import registry
 from quickscale_services.exceptions import ServiceTimeout
@@ -157,3 +158,18 @@ def test_a_free_run_that_was_lost_says_so_too(user, clock):
         "expired",
         "succeeded",
     ]
+
+
+def test_a_damaged_account_does_not_keep_the_runs_of_others_from_being_swept(user, django_user_model, clock, caplog):
+    other = django_user_model.objects.create_user("bob")
+    for owner in (user, other):
+        fund(owner, 5)
+    damaged, sound = (registry["count-words"].enqueue(owner, text="one") for owner in (user, other))
+    Hold.objects.filter(pk=damaged.hold_id).update(grant=CreditGrant.objects.get(account__owner=other))
+    clock.move_to(max(damaged.deadline, sound.deadline) + timedelta(seconds=1))
+    assert sweep_runs().runs_expired == 1
+    sound.refresh_from_db()
+    assert sound.status == "expired"
+    assert f"{damaged.pk} cannot be ended" in caplog.text
+    Hold.objects.filter(pk=damaged.hold_id).update(grant=CreditGrant.objects.get(account__owner=user))
+    assert sweep_runs().runs_expired == 1
