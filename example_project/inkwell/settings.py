@@ -101,7 +101,9 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; "
-    "base-uri 'self'; form-action 'self' https://checkout.stripe.com; frame-ancestors 'none'"
+    "base-uri 'self'; frame-ancestors 'none'; "
+    # Where a payment is made, where its owner confirms it, and Stripe's portal: forms lead there.
+    "form-action 'self' https://checkout.stripe.com https://invoice.stripe.com https://billing.stripe.com"
 )
 
 # Accounts: an email address is the whole identity, and it has to be verified.

@@ -6,9 +6,10 @@ The owner model shapes the migrations, so that this variant needs a database of 
 import os
 
 from inkwell.settings import *  # noqa: F403
-from inkwell.settings import BASE_DIR, DATABASES, INSTALLED_APPS, QUICKSCALE_BILLING, QUICKSCALE_CREDITS
+from inkwell.settings import BASE_DIR, DATABASES, INSTALLED_APPS, MIDDLEWARE, QUICKSCALE_BILLING, QUICKSCALE_CREDITS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "inkwell.teams"]
+MIDDLEWARE = [*MIDDLEWARE, "inkwell.teams.guarding.OnlyAdministratorsPay"]
 DATABASES = {"default": DATABASES["default"] | {"NAME": os.environ.get("SQLITE_PATH", BASE_DIR / "teams.sqlite3")}}
 FIRST_OWNER = "inkwell.teams.owners.found_organization"
 

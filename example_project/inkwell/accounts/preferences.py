@@ -24,7 +24,7 @@ def zone_of(user):
     """None for the site's own; also where the zone that was chosen once is not known any more."""
     try:
         return zoneinfo.ZoneInfo(user.time_zone) if user.time_zone else None
-    except zoneinfo.ZoneInfoNotFoundError:
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return None
 
 

@@ -6,3 +6,6 @@ class TeamsConfig(AppConfig):
     name = "inkwell.teams"
     label = "teams"
     verbose_name = _("Teams")
+
+    def ready(self):
+        from inkwell.teams import receivers  # noqa: F401

@@ -29,7 +29,7 @@ def current_organization(request):
 def found_organization(user):
     """An organization of one's own, with the first address that was verified."""
     mine = Membership.objects.filter(user=user).select_related("organization").first()
-    return mine.organization if mine else found(user.email, by=user)
+    return mine.organization if mine else found(user.email[:100], by=user)
 
 
 def found(name, *, by):

@@ -1,5 +1,6 @@
 """A team's page: its members, its invitations, what each may spend; and changing from one team to another."""
 
+import re
 from functools import wraps
 
 from django.contrib import messages
@@ -17,6 +18,8 @@ from inkwell.teams.forms import InvitationForm, LimitForm, OrganizationForm
 from inkwell.teams.models import Membership
 from inkwell.teams.owners import SESSION_KEY, current_membership, found
 from quickscale_credits.models import CreditAccount, SpendingLimit
+
+ID = re.compile(r"[0-9]{1,18}")
 
 
 def for_members(view):
@@ -63,7 +66,7 @@ def found_team(request):
 @login_required
 def switch(request):
     chosen = request.POST.get("organization", "")
-    membership = request.user.memberships.filter(organization=chosen).first() if chosen.isdecimal() else None
+    membership = request.user.memberships.filter(organization=chosen).first() if ID.fullmatch(chosen) else None
     if membership is None:
         raise Http404
     _choose(request, membership.organization)

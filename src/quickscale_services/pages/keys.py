@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -41,7 +41,9 @@ def keys(request: HttpRequest, owner: Model) -> HttpResponse:
 @require_POST
 @owner_required
 def rotate(request: HttpRequest, owner: Model, public_id: str) -> HttpResponse:
-    key = get_object_or_404(ApiKey.objects.for_owner(owner), public_id=public_id)
+    """Whoever sees the new key acts with it as the user of the old one: so that must be they."""
+    theirs = ApiKey.objects.for_owner(owner).filter(Q(user=request.user.pk) | Q(user=None))
+    key = get_object_or_404(theirs, public_id=public_id)
     try:
         made = key.rotate(once=_form_id(request))
     except KeyInUse:
@@ -76,5 +78,5 @@ def _form_id(request: HttpRequest) -> str:
 
 def _page(request: HttpRequest, owner: Model, form: KeyForm, *, status: int = 200, **made: Any) -> HttpResponse:
     own = ApiKey.objects.for_owner(owner).select_related("account__owner", "user")
-    context = {"form": form, "form_id": uuid.uuid4(), "keys": own, **made}
+    context = {"form": form, "form_id": uuid.uuid4(), "keys": own, "user_id": request.user.pk, **made}
     return render(request, "quickscale_services/keys.html", context, status=status)

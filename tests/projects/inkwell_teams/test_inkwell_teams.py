@@ -16,6 +16,7 @@ from quickscale_billing.mail import Reader
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import SpendingLimitExceeded
 from quickscale_services import registry
+from quickscale_services.models import ApiKey
 
 PAGES = ["/dashboard/", "/team/", "/credits/", "/billing/", "/billing/subscription/", "/services/", "/services/keys/"]
 
@@ -151,6 +152,32 @@ def test_who_leaves_loses_the_wallet_at_once(team, bram):
     assert "100" in browser.get("/dashboard/").content.decode()
     browser.post(f"/team/members/{team.memberships.get(user=bram).pk}/remove/")
     assert browser.get("/credits/").status_code == 403
+
+
+def test_who_is_removed_loses_their_keys(team, ada, bram):
+    _, plain = ApiKey.objects.issue(team, name="theirs", user=bram)
+    others, _ = ApiKey.objects.issue(team, name="others", user=ada)
+    browser_of(ada).post(f"/team/members/{team.memberships.get(user=bram).pk}/remove/")
+    assert Client().get("/api/account", headers={"Authorization": f"Bearer {plain}"}).status_code == 401
+    assert list(ApiKey.objects.filter(revoked_at=None)) == [others]
+
+
+def test_a_member_gets_no_key_of_an_administrators(team, ada, bram):
+    key, _ = ApiKey.objects.issue(team, name="hers", user=ada)
+    assert browser_of(bram).post(f"/services/keys/{key.public_id}/rotate/").status_code == 404
+    assert browser_of(ada).post(f"/services/keys/{key.public_id}/rotate/").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["subscription/cancel", "payment-methods/remove", "payment-methods/add"])
+def test_a_plain_member_pays_and_cancels_nothing(team, bram, address):
+    browser = browser_of(bram)
+    assert browser.get("/billing/subscription/").status_code == 200
+    assert browser.post(f"/billing/{address}/", {"method": "pm_1"}).status_code == 403
+
+
+@pytest.mark.parametrize("chosen", ["9" * 30, "9" * 5000, "-1", "٣", ""])
+def test_a_team_that_is_none_cannot_be_chosen(team, ada, chosen):
+    assert browser_of(ada).post("/team/switch/", {"organization": chosen}).status_code == 404
 
 
 def test_the_last_administrator_stays(team, ada):
