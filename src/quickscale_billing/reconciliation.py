@@ -29,6 +29,7 @@ from quickscale_billing.models import (
 )
 from quickscale_billing.stripe import listing
 from quickscale_billing.stripe.readers import InvoiceState, SessionState, SubscriptionState
+from quickscale_credits.exceptions import LedgerDamaged
 
 # What fell due a moment ago is given by the next sweep.
 LATE: Final = timedelta(hours=1)
@@ -107,7 +108,7 @@ def repair(found: list[Drift]) -> Repaired:
 def _problem_in(settle: Callable[[str], object], stripe_id: str) -> str:
     try:
         settle(stripe_id)
-    except BillingError as error:
+    except (BillingError, LedgerDamaged) as error:
         return str(error)
     return ""
 

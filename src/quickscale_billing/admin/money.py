@@ -170,8 +170,9 @@ class PaymentAdmin(AccountRowsAdmin):
         try:
             made = form.pay_back(request.user)
         except BillingError as error:
-            form.add_error(None, str(error))
-            return False
+            return self._refused(form, str(error))
+        if made.status == Refund.Status.FAILED:
+            return self._refused(form, made.problem)
         shown = formatted(made.amount, made.currency)
         self.log_change(request, payment, f"{_('Paid back')} {shown}: {made.reason}")
         messages.success(
@@ -183,6 +184,11 @@ class PaymentAdmin(AccountRowsAdmin):
             },
         )
         return True
+
+    def _refused(self, form: RefundForm, problem: str) -> bool:
+        form.add_error(None, problem)
+        form.renew()
+        return False
 
 
 @admin.register(Refund)

@@ -20,7 +20,7 @@ PERMISSION = "quickscale_billing.refund_payment"
 class RefundForm(forms.Form):
     """Money in the currency's own unit, such as 14.70. The token makes sending it twice the same as once."""
 
-    amount = forms.DecimalField(label=_("Amount"), min_value=0)
+    amount = forms.DecimalField(label=_("Amount"), min_value=0, max_digits=20)
     reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("Stands in the books for good."))
     cancel = forms.BooleanField(
         label=_("Cancel the subscription now"), required=False, help_text=_("Otherwise the next period is charged.")
@@ -50,6 +50,11 @@ class RefundForm(forms.Form):
                 params={"left": major(self.payment.refundable, self.payment.currency)},
             )
         return int(minor)
+
+    def renew(self) -> None:
+        """A token of its own for the next try, if the refund of this one has failed."""
+        if Refund.objects.filter(token=self.cleaned_data["token"], status=Refund.Status.FAILED).exists():
+            self.data = {**self.data, "token": str(uuid.uuid4())}
 
     def pay_back(self, actor: Any) -> Refund:
         """Raises what `refunds.refund` raises. The subscription is canceled first: paid back, it must not go on."""
