@@ -67,7 +67,7 @@ def _subscribe(accounts: list[CreditAccount], numbers: range, prices: list[PlanP
             stripe_customer_id=f"cus_{number}",
             price=prices[number % len(prices)],
             status="active",
-            created_at=now - timedelta(days=365, minutes=number % 40_000),
+            created_at=now - (MONTHS - 1) * MONTH - timedelta(minutes=number % 40_000),  # so that the last month lasts
             retrieved_at=now,
         )
         for account, number in zip(accounts, numbers, strict=True)
@@ -171,7 +171,7 @@ def _given(to: list[tuple[CreditAccount, Any]], sequence: int, left: dict[str, A
         )
         for account, expires_at in to
     )
-    return _made(
+    entries = _made(
         LedgerEntry(
             account_id=grant.account_id,
             sequence=sequence,
@@ -184,6 +184,10 @@ def _given(to: list[tuple[CreditAccount, Any]], sequence: int, left: dict[str, A
         )
         for grant in grants
     )
+    for grant, entry in zip(grants, entries, strict=True):
+        grant.entry = entry
+    CreditGrant.objects.bulk_update(grants, ["entry"], batch_size=100)
+    return entries
 
 
 def _buy(accounts: list[CreditAccount], pack: CreditPack) -> list[Payment]:

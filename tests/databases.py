@@ -132,7 +132,7 @@ def installed_wheel() -> Path:
 
 
 def initialize(folder: Path, user: str | None, binaries: Path) -> None:
-    command = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"]
+    command = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust"]
     options = ["--encoding=UTF8", "--no-locale", "--no-sync"]
     done = subprocess.run([*command, *options], user=user, cwd="/", capture_output=True, check=False)
     if done.returncode:
@@ -152,7 +152,7 @@ def start(folder: Path, user: str | None, binaries: Path, port: int, **others: s
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
-            [binaries / "postgres", "-D", folder / "data", *options],
+            [str(binaries / "postgres"), "-D", str(folder / "data"), *options],
             user=user,
             cwd="/",
             stdin=subprocess.DEVNULL,

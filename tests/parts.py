@@ -48,6 +48,13 @@ PARTS = [
         path="tests/projects/inkwell_teams",
         settings="tests.projects.inkwell_teams.settings",
     ),
+    Part(
+        name="inkwell-teams-postgresql",
+        path="tests/projects/inkwell_teams",
+        settings="tests.projects.inkwell_teams.settings",
+        marks="not once",
+        database=databases.postgresql,
+    ),
     Part(name="atomic", path="tests/projects/atomic", settings="tests.projects.atomic.settings"),
     Part(name="browser", path="tests/browser", settings="tests.projects.example.settings", parallel=True),
 ]

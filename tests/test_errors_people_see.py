@@ -52,7 +52,7 @@ def section(name: str) -> list[tuple[str, ...]]:
 
 def python_files() -> Iterator[Path]:
     for folder in SOURCES:
-        yield from (path for path in sorted(folder.rglob("*.py")) if not OTHERS.search(path.as_posix()))
+        yield from (path for path in sorted(folder.rglob("*.py")) if not OTHERS.search(f"/{path.relative_to(ROOT)}"))
 
 
 def told_by_code() -> set[str]:

@@ -24,7 +24,8 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w+\}|</?\w+")
 
 # In templates: words between tags, or in an attribute that people read, outside of what is marked.
 NO_TEXT = re.compile(
-    r"{% comment %}.*?{% endcomment %}|{% blocktrans.*?{% endblocktrans\w* %}|<script.*?</script>|<code.*?</code>",
+    r"{% comment %}.*?{% endcomment %}|{% blocktrans.*?{% endblocktrans\w* %}|<script.*?</script>|<code.*?</code>"
+    r"|{% block bodyclass %}.*?{% endblock %}",
     re.DOTALL,
 )
 READ_ATTRIBUTE = re.compile(r'\s(?:title|alt|placeholder|aria-label)="([^"{]*[A-Za-z]{2}[^"{]*)"')

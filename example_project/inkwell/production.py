@@ -16,14 +16,15 @@ ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")
 SITE_URL = os.environ.get("SITE_URL", f"https://{ALLOWED_HOSTS[0]}")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
-# One connection a thread, kept and checked. `?pool=true` or a PgBouncer: docs/how-to/deploy.md.
+# One connection a thread, kept and checked. Behind a PgBouncer: docs/how-to/deploy.md.
 DATABASES = {
     "default": dj_database_url.config(env="DATABASE_URL", conn_max_age=600, conn_health_checks=True),
 }
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "inkwell.operations.caching.RedisOrMemory",
         "LOCATION": os.environ["REDIS_URL"],
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
 }
 
@@ -37,6 +38,9 @@ STATIC_ROOT = os.environ.get("STATIC_ROOT", BASE_DIR / "staticfiles")
 
 # TLS ends at a proxy that sets this header and lets nobody else set it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# How many proxies of ours a request passes: that many addresses at the end of X-Forwarded-For are believed. With 0 the
+# header is not, and limits by address count the neighbor that connects.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "0"))
 SECURE_SSL_REDIRECT = os.environ.get("SECURE_SSL_REDIRECT", "1") == "1"
 SECURE_HSTS_SECONDS = int(os.environ.get("SECURE_HSTS_SECONDS", 60 * 60 * 24 * 30))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -16,10 +16,21 @@ from django.utils import timezone
 
 from quickscale_billing import fulfillment, refilling, shares, stopping
 from quickscale_billing.conf import conf
-from quickscale_billing.models import AutoTopUp, Clawback, Dispute, Fact, FrozenGrant, PaidSegment, Payment, Refill
-from quickscale_credits.models import CreditAccount, LedgerEntry
+from quickscale_billing.models import (
+    AutoTopUp,
+    Clawback,
+    Dispute,
+    Fact,
+    FrozenGrant,
+    PaidSegment,
+    Payment,
+    PlanSubscription,
+    Refill,
+    TopUp,
+)
+from quickscale_credits.models import CreditAccount, CreditGrant, LedgerEntry
 
-BY_INVOICE = (Fact.Kind.UPGRADE, Fact.Kind.PERIOD, Fact.Kind.BONUS)
+BY_INVOICE = (Fact.Kind.UPGRADE, Fact.Kind.PERIOD, Fact.Kind.BONUS, Fact.Kind.TOP_UP)
 
 
 @contextmanager
@@ -36,20 +47,42 @@ def locked(payment: Payment) -> Iterator[Payment]:
         yield _as_it_is_now(payment)
 
 
-def set_right(payment: Payment) -> None:
-    """Bring the credits of a payment to what its money is now; within `locked`, or a lock of its account."""
+def set_right(payment: Payment, *, lost_before: int = 0) -> None:
+    """Bring the credits of a payment to what its money is now; within `locked`, or a lock of its account.
+
+    What is taken is said to be for a dispute if more is lost in disputes now than `lost_before`.
+    """
     facts = list(facts_of(payment))
     disputes = list(payment.disputes.all())
     for dispute in disputes:
         if not dispute.is_open:
             _thaw(dispute)
+    reason = "dispute" if payment.disputed > lost_before else "refund"
     for fact in facts:
-        _set_right(fact, reason=_reason(payment))
+        _set_right(fact, reason=reason)
     _end_what_is_over(facts)
+    if _is_top_up_refunded(payment):
+        stopping.stop(payment.account, AutoTopUp.Reason.REFUNDED)
     for dispute in disputes:
         if dispute.is_open:
             stopping.stop(payment.account, AutoTopUp.Reason.DISPUTED)
             _freeze(dispute, facts)
+
+
+def freeze_what_is_new(subscription: PlanSubscription) -> None:
+    """What a change of plan gave for time whose money is disputed waits like the rest of it, whichever came first."""
+    for dispute in Dispute.objects.open().filter(payment__invoice__subscription=subscription).order_by("pk"):
+        _freeze(dispute, list(facts_of(dispute.payment)))
+
+
+def _is_top_up_refunded(payment: Payment) -> bool:
+    """Since the owner agreed: with its credits gone, the next sweep would buy it again. Stripe tells whole seconds."""
+    agreed = AutoTopUp.objects.on().filter(account=payment.account_id).first()
+    if agreed is None or payment.invoice is None:
+        return False
+    is_top_up = TopUp.objects.filter(stripe_invoice_id=payment.invoice.stripe_id).exists()
+    later = payment.refunds.filter(created_at__gte=agreed.consented_at.replace(microsecond=0))
+    return is_top_up and any(refund.is_standing for refund in later)
 
 
 def facts_of(payment: Payment) -> QuerySet[Fact]:
@@ -71,7 +104,7 @@ def take_what_came_back(account: CreditAccount) -> None:
     with transaction.atomic():
         CreditAccount.objects.select_for_update().get(pk=account.pk)
         for row in Clawback.objects.outstanding().filter(account=account).select_related("fact__entry"):
-            _set_right(row.fact, reason="refund")
+            _set_right(row.fact, reason=row.reason)
 
 
 def _set_right(fact: Fact, *, reason: str) -> None:
@@ -80,9 +113,11 @@ def _set_right(fact: Fact, *, reason: str) -> None:
     row = Clawback.objects.filter(fact=fact).first() or Clawback(account=fact.account, fact=fact)
     if row.pk is None and not wanted:
         return
+    if wanted > row.wanted:
+        row.reason = reason
     row.wanted = wanted
     if row.wanted > row.taken:
-        _take(row, row.wanted - row.taken, reason=reason)
+        _take(row, row.wanted - row.taken)
     elif row.wanted < row.taken:
         _give_back(row, row.taken - row.wanted)
     row.save()
@@ -95,15 +130,25 @@ def _end_what_is_over(facts: list[Fact]) -> None:
             refilling.end_previous(subscription, latest)
 
 
-def _take(row: Clawback, amount: Decimal, *, reason: str) -> None:
-    """What is frozen or free first; what was spent becomes debt, or is left alone by setting. What expired is gone."""
+def _take(row: Clawback, amount: Decimal) -> None:
+    """What is frozen or free first; what was spent becomes debt, or is left alone by setting. What expired is gone.
+
+    What had paid an older debt is no new one: that debt is there again.
+    """
     grant = row.fact.entry.grant if row.fact.entry else None
     if grant is None:
         return
-    left = grant.amount - grant.revoked
-    taken = fulfillment.revoke(grant, min(amount, left), reason=reason, step=_step(row)) if left > 0 else None
-    if taken is not None:
-        _booked(row, taken)
+    wanted = row.taken + min(amount, grant.amount - grant.revoked)
+    _revoke(row, grant, wanted - row.taken, allow_debt=conf.REFUND_DEBT)
+    if wanted > row.taken:
+        _revoke(row, grant, min(wanted - row.taken, fulfillment.older_debt_paid(grant)), allow_debt=True)
+
+
+def _revoke(row: Clawback, grant: CreditGrant, amount: Decimal, *, allow_debt: bool) -> None:
+    if amount > 0:
+        step = _step(row)
+        if taken := fulfillment.revoke(grant, amount, reason=row.reason, step=step, allow_debt=allow_debt):
+            _booked(row, taken)
 
 
 def _give_back(row: Clawback, amount: Decimal) -> None:
@@ -163,10 +208,6 @@ def _freeze(dispute: Dispute, facts: list[Fact]) -> None:
 def _thaw(dispute: Dispute) -> None:
     for frozen in dispute.frozen.select_related("hold"):
         fulfillment.thaw(frozen.hold)
-
-
-def _reason(payment: Payment) -> str:
-    return "refund" if payment.refunded or not payment.disputed else "dispute"
 
 
 def _as_it_is_now(payment: Payment) -> Payment:

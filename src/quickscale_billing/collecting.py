@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from django.utils import timezone
 
 from quickscale_billing import facts, stopping, topping_up
+from quickscale_billing.conf import conf
 from quickscale_billing.customers import SURELY_REMEMBERED
 from quickscale_billing.exceptions import StripeRefused
 from quickscale_billing.models import AutoTopUp, TopUp
 from quickscale_billing.stripe import retrieving, topups
+from quickscale_billing.stripe.client import if_known
 from quickscale_billing.stripe.readers import InvoiceState
 from quickscale_credits.models import CreditAccount
 
@@ -65,7 +68,7 @@ def _is_old(row: TopUp) -> bool:
 
 
 def _is_admitted(row: TopUp, state: InvoiceState) -> bool:
-    """Whether it is still wanted, and what Stripe counted, with tax, is within the cap."""
+    """Whether it is still offered and wanted, and what Stripe counted, with tax, is within the cap."""
     with stopping.locked(row.account) as account:
         row.refresh_from_db()
         row.amount = state.amount_due
@@ -73,11 +76,19 @@ def _is_admitted(row: TopUp, state: InvoiceState) -> bool:
         agreed = AutoTopUp.objects.on().filter(account=account, pack=row.pack_id, currency=row.currency).first()
         is_within = agreed is not None and agreed.counted <= agreed.monthly_cap
         if agreed is not None and not is_within:
-            stopping.wait_for_next_month(agreed)
+            _put_off(agreed, state)
         is_low = agreed is not None and stopping.is_low(agreed, account)
-        row.is_wanted = row.is_wanted and is_within and is_low
+        row.is_wanted = row.is_wanted and conf.AUTO_TOP_UP and is_within and is_low
         row.save(update_fields=["is_wanted"])
         return row.is_wanted
+
+
+def _put_off(agreed: AutoTopUp, state: InvoiceState) -> None:
+    """To the next month, if that has room for it: a cap below the price with its tax never has."""
+    if state.amount_due > agreed.monthly_cap:
+        stopping.stop(agreed.account, AutoTopUp.Reason.CAP_TOO_LOW)
+    else:
+        stopping.wait_for_next_month(agreed)
 
 
 def _concluded(row: TopUp, problem: str) -> TopUp:
@@ -108,9 +119,4 @@ def _state(row: TopUp) -> InvoiceState | None:
     """None where Stripe has no invoice of it, or has it no more."""
     if row.stripe_invoice_id is None:
         return None
-    try:
-        return retrieving.invoice(row.stripe_invoice_id)
-    except StripeRefused as refusal:
-        if refusal.code != "resource_missing":
-            raise
-        return None
+    return if_known(partial(retrieving.invoice, row.stripe_invoice_id))

@@ -132,7 +132,10 @@ class BillingSettings(MailSettings):
 
     @property
     def REPORTING_CURRENCY(self) -> str | None:  # noqa: N802
-        """In which the dashboard adds up all currencies, such as `"usd"`, beside each by itself; None: never."""
+        """In which the dashboard adds up all currencies, such as `"usd"`, beside each by itself; None: never.
+
+        It does so for Net and MRR alone: all other money stands in each currency by itself.
+        """
         value = self.get("REPORTING_CURRENCY", None)
         if value is not None and not (isinstance(value, str) and CURRENCY.fullmatch(value)):
             raise ImproperlyConfigured(

@@ -22,7 +22,7 @@ SURELY_REMEMBERED = timedelta(hours=20)
 def customer_of(owner: models.Model | CreditAccount) -> Customer:
     """Made at Stripe if there is none. Raises `StripeUnavailable`, and `RuntimeError` inside a transaction."""
     row = _row(open_account(owner), owner)
-    _refuse_other_mode(row)
+    refuse_other_mode(row)
     return row if row.stripe_id else _linked(row)
 
 
@@ -32,7 +32,7 @@ def replaced(customer: Customer) -> Customer:
     return customer_of(customer.account)
 
 
-def _refuse_other_mode(row: Customer) -> None:
+def refuse_other_mode(row: Customer) -> None:
     """Otherwise a slip in the settings would have everybody replaced by customers of the other mode."""
     if row.livemode != is_live():
         modes = {True: "live", False: "test"}

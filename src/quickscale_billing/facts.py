@@ -93,7 +93,20 @@ def _settle_subscription(stripe_id: str, *, since: datetime | None) -> PlanSubsc
     state = retrieving.subscription(stripe_id)
     invoices = retrieving.invoices(stripe_id, since)
     money = payments.retrieved([each for invoice in invoices for each in invoice.payment_ids], began=began)
-    return _again_if_raced(lambda: book_subscription(state, invoices, began, money))
+    return _again_if_raced(lambda: book_subscription(state, invoices, money))
+
+
+def end_unknown_subscription(row: PlanSubscription) -> None:
+    """Stripe knows it no more, and charges nothing for it: it ended at this moment, as far as anybody can say."""
+    now = timezone.now()
+    with refilling.locked(row) as subscription:
+        was_live = subscription.is_live and subscription.current_period_start is not None
+        subscription.status, subscription.ended_at = PlanSubscription.Status.CANCELED, now
+        subscription.retrieved_at = now
+        subscription.save()
+        _close_periods(subscription, now)
+        if was_live:
+            announce(signals.subscription_ended, PlanSubscription, subscription=subscription)
 
 
 def settle_payment(stripe_id: str) -> None:
@@ -109,8 +122,9 @@ def settle_payment(stripe_id: str) -> None:
     payment = Payment.objects.select_related("invoice__subscription").filter(stripe_payment_intent_id=stripe_id).first()
     if payment is not None:
         with clawing_back.locked(payment) as found:
+            lost_before = found.disputed
             if payments.note(found, state, began):
-                clawing_back.set_right(found)
+                clawing_back.set_right(found, lost_before=lost_before)
 
 
 def _settle_what_was_paid_by(payment_id: str) -> None:
@@ -122,14 +136,14 @@ def _settle_what_was_paid_by(payment_id: str) -> None:
 
 
 def book_subscription(
-    state: SubscriptionState, invoices: list[InvoiceState], began: datetime, money: payments.Money = payments.NONE
+    state: SubscriptionState, invoices: list[InvoiceState], money: payments.Money
 ) -> PlanSubscription:
-    """What `settle_subscription` does with Stripe's answers, which it began to ask for at that moment."""
+    """What `settle_subscription` does with Stripe's answers, which it began to ask for at `money.began`."""
     _refuse_other_mode(state.livemode, state.id)
     problems: list[str] = []
     billed = [each for each in invoices if not each.is_draft]
-    with refilling.locked(_row(state, began)) as subscription:
-        _update(subscription, state, began)
+    with refilling.locked(_row(state, money.began)) as subscription:
+        _update(subscription, state, money.began)
         arrived = payments.note_invoices(subscription, billed, money)
         for booking in _bookings(subscription, state, [each for each in billed if each.is_paid], arrived):
             try:
@@ -172,6 +186,7 @@ def _bookings(
     yield partial(refilling.refill, subscription, until=_latest(invoices))
     for payment in arrived:
         yield partial(clawing_back.set_right, payment)
+    yield partial(clawing_back.freeze_what_is_new, subscription)
 
 
 def _note_settled(subscription: PlanSubscription, invoices: list[InvoiceState]) -> None:
@@ -209,8 +224,12 @@ def _settle_trial(subscription: PlanSubscription, state: SubscriptionState) -> N
 def _settle_end(subscription: PlanSubscription, state: SubscriptionState) -> None:
     """No refill falls due after the end. What was given stays until it expires: it was paid for."""
     if state.ended_at is not None:
-        for period in periods_after(subscription, state.ended_at):
-            period.close(state.ended_at, credited_back=False)
+        _close_periods(subscription, state.ended_at)
+
+
+def _close_periods(subscription: PlanSubscription, at: datetime) -> None:
+    for period in periods_after(subscription, at):
+        period.close(at, credited_back=False)
 
 
 def _refuse_other_mode(livemode: bool, stripe_id: str) -> None:
@@ -262,6 +281,8 @@ def _update(subscription: PlanSubscription, state: SubscriptionState, began: dat
         return
     was_live = subscription.is_live and subscription.current_period_start is not None
     was_to_end = subscription.ends_at is not None
+    if state.ended_at != subscription.ended_at:
+        subscription.segments.all().count_anew()
     for column, value in columns_of(state).items():
         setattr(subscription, column, value)
     subscription.retrieved_at = began

@@ -9,9 +9,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from django.db.models import Sum
 from django.utils import timezone
 
-from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import Unsettled
 from quickscale_billing.models import Fact, Refill
 from quickscale_billing.shares import share
@@ -84,10 +84,17 @@ def end(grants: Iterable[CreditGrant], *, reason: str, most: Decimal | None = No
     return ended
 
 
-def revoke(grant: CreditGrant, amount: Decimal, *, reason: str, step: str) -> LedgerEntry | None:
-    return ledger.revoke(
-        grant, amount, reason=reason, allow_debt=conf.REFUND_DEBT, idempotency_key=OwnKey(PREFIX + step)
-    )
+def revoke(grant: CreditGrant, amount: Decimal, *, reason: str, step: str, allow_debt: bool) -> LedgerEntry | None:
+    return ledger.revoke(grant, amount, reason=reason, allow_debt=allow_debt, idempotency_key=OwnKey(PREFIX + step))
+
+
+def older_debt_paid(grant: CreditGrant) -> Decimal:
+    """What of these credits paid a debt that there was before, less what has become a debt again."""
+    revoked = LedgerEntry.objects.filter(grant=grant, kind=LedgerEntry.Kind.REVOCATION)
+    again = revoked.aggregate(sum=Sum("debt"))["sum"] or Decimal(0)
+    grant.refresh_from_db(fields=["debt_paid"])
+    left: Decimal = grant.debt_paid - again
+    return max(Decimal(0), left)
 
 
 def reverse(revocation: LedgerEntry, amount: Decimal, *, reason: str, step: str) -> LedgerEntry:
@@ -125,6 +132,22 @@ def freeze(grant: CreditGrant, *, reference: str) -> Hold:
     return ledger.freeze(grant, reason="dispute", reference=reference)
 
 
+def frozen(grant: CreditGrant) -> Decimal:
+    """What a dispute keeps of it."""
+    holds = Hold.objects.filter(grant=grant, status=Hold.Status.OPEN, expires_at=None)
+    return holds.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+
+
+def end_frozen(grants: Iterable[CreditGrant], *, reason: str, most: Decimal) -> Decimal:
+    """Take what is frozen of these grants, at most so much in all; answers how much it was. The rest stays frozen."""
+    ended = Decimal(0)
+    for grant in grants:
+        if (part := min(frozen(grant), most - ended)) > 0:
+            ledger.revoke(grant, part, reason=reason, allow_debt=False)
+            ended += part
+    return ended
+
+
 def thaw(hold: Hold) -> None:
     """Let go what a dispute has frozen, if it was not taken meanwhile."""
     if hold.status == Hold.Status.OPEN:
@@ -149,8 +172,9 @@ def free(grant: CreditGrant) -> Decimal:
 
 
 def used(grants: Iterable[CreditGrant]) -> Decimal:
-    """What was spent of these grants or is held."""
-    return sum((each.amount - each.remaining - each.expired - each.revoked for each in grants), Decimal(0))
+    """What was spent of these grants or is held; what is frozen is neither."""
+    gone = (each.amount - each.remaining - each.expired - each.revoked - frozen(each) for each in grants)
+    return sum(gone, Decimal(0))
 
 
 def total(account: CreditAccount) -> Decimal:

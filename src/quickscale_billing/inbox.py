@@ -14,6 +14,7 @@ from django.utils import timezone
 from quickscale_billing import facts
 from quickscale_billing.exceptions import BillingError, StripeUnavailable
 from quickscale_billing.models import InboxItem
+from quickscale_credits.exceptions import CreditsError
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def _outcome(item: InboxItem) -> dict[str, Any]:
         SETTLE[item.kind](item.stripe_id)
     except StripeUnavailable as error:
         return {"state": InboxItem.State.ARRIVED, "problem": str(error)}
-    except BillingError as error:
+    except (BillingError, CreditsError) as error:
         return {"state": InboxItem.State.WAITING, "problem": str(error)}
     except Exception:
         # Whatever is wrong with one object, the others must not wait for it.

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from quickscale_billing import fulfillment, refilling, shares
 from quickscale_billing.exceptions import Unsettled
-from quickscale_billing.models import Fact, PaidSegment, PlanPrice, PlanSubscription, Refill
+from quickscale_billing.models import Fact, PaidSegment, Payment, PlanPrice, PlanSubscription, Refill
 from quickscale_billing.monthly import monthly
 from quickscale_billing.periods import MICROSECOND, Period, period_at, periods_after, refills_after
 from quickscale_billing.stripe.readers import InvoiceLine, InvoiceState
@@ -123,6 +123,7 @@ def _segment(
 ) -> PaidSegment:
     """With the terms that the plan has now, which no later change of the plan touches."""
     plan = price.plan
+    Payment.objects.filter(invoice__stripe_id=invoice.id).count_anew()  # it may pay for another plan now
     return PaidSegment.objects.create(
         subscription=subscription,
         plan=plan,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KINDS = frozenset(
     {
         *("receipt", "payment_failed", "card_expiring", "subscription_canceled", "refund_made", "dispute_opened"),
-        *("dispute_alert", "credits_low", "credits_expiring", "top_up_stopped"),
+        *("dispute_alert", "credits_low", "credits_expiring", "top_up_stopped", "webhooks_refused"),
     }
 )
 
@@ -50,7 +50,7 @@ class MailSettings(SettingsDict):
 
     @property
     def MAIL_STAFF(self) -> list[str] | None:  # noqa: N802
-        """A list of addresses that are told of disputes; None: those of `ADMINS`."""
+        """A list of addresses that are told of disputes and refused webhooks; None: those of `ADMINS`."""
         value = self.get("MAIL_STAFF", None)
         if value is None:
             return None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
@@ -22,11 +21,8 @@ from quickscale_credits.models import CreditAccount
 class Money:
     """What Stripe said of payment intents, which it began to be asked for at `began`."""
 
-    states: Mapping[str, PaymentState] = field(default_factory=dict)
-    began: datetime | None = None
-
-
-NONE: Final = Money()
+    states: Mapping[str, PaymentState]
+    began: datetime
 
 
 def retrieved(payment_ids: Iterable[str | None], *, began: datetime) -> Money:
@@ -62,17 +58,14 @@ def note_invoices(subscription: PlanSubscription, states: Iterable[InvoiceState]
         row = known.get(state.id) or Invoice(
             account=subscription.account, subscription=subscription, stripe_id=state.id
         )
-        arrived += _new_payments(_note_invoice(row, state), state, money)
+        arrived += _new_payments(_note_invoice(row, state, money.began), state, money)
     return arrived
 
 
 def note_invoice(account: CreditAccount, state: InvoiceState, money: Money) -> list[Payment]:
-    """Likewise one that belongs to no subscription. The account must be locked. An answer that is late does not open it
-    again."""
+    """Likewise one that belongs to no subscription. The account must be locked."""
     row = Invoice.objects.filter(stripe_id=state.id).first() or Invoice(account=account, stripe_id=state.id)
-    if row.status in (Invoice.Status.PAID, Invoice.Status.VOID) and state.status != row.status:
-        return []
-    return list(_new_payments(_note_invoice(row, state), state, money))
+    return list(_new_payments(_note_invoice(row, state, money.began), state, money))
 
 
 def note(payment: Payment, state: PaymentState, began: datetime) -> bool:
@@ -82,6 +75,7 @@ def note(payment: Payment, state: PaymentState, began: datetime) -> bool:
     payment.stripe_charge_id = state.charge_id
     payment.refunded, payment.disputed = state.refunded, state.lost
     payment.paid_at, payment.retrieved_at = state.paid_at, began
+    payment.is_counted = False
     payment.save()
     for refund in state.refunds:
         _note_refund(payment, refund)
@@ -90,8 +84,9 @@ def note(payment: Payment, state: PaymentState, began: datetime) -> bool:
     return True
 
 
-def columns_of(state: InvoiceState) -> dict[str, object]:
-    """What our row says where it is as Stripe has it."""
+def columns_of(state: InvoiceState, row: Invoice) -> dict[str, object]:
+    """What our row says where it is as Stripe has it. Addresses that were blanked stay so: an owner was forgotten."""
+    is_forgotten = row.pk is not None and not row.hosted_url
     return {
         "number": state.number,
         "status": state.status,
@@ -103,22 +98,25 @@ def columns_of(state: InvoiceState) -> dict[str, object]:
         "total": state.total,
         "amount_paid": state.amount_paid,
         "attempts": state.attempts,
-        "hosted_url": state.hosted_url,
-        "pdf_url": state.pdf_url,
+        "hosted_url": "" if is_forgotten else state.hosted_url,
+        "pdf_url": "" if is_forgotten else state.pdf_url,
         "created_at": state.created,
         "due_at": state.due_at,
         "paid_at": state.paid_at,
     }
 
 
-def _note_invoice(row: Invoice, state: InvoiceState) -> Invoice:
-    """A subscription's owner hears of each attempt that failed; who tops up, when there is something to do."""
-    columns = columns_of(state)
-    had = row.attempts
-    if row.pk is not None and all(getattr(row, name) == value for name, value in columns.items()):
+def _note_invoice(row: Invoice, state: InvoiceState, began: datetime) -> Invoice:
+    """A subscription's owner hears of each attempt that failed; who tops up, when there is something to do.
+
+    An answer that was asked for earlier than the one that is written down is not written over it.
+    """
+    if row.retrieved_at is not None and began < row.retrieved_at:
         return row
-    for name, value in columns.items():
+    had = row.attempts
+    for name, value in columns_of(state, row).items():
         setattr(row, name, value)
+    row.retrieved_at = began
     row.save()
     if row.subscription_id is not None and row.status == Invoice.Status.OPEN and row.attempts > had:
         announce(signals.payment_failed, Invoice, invoice=row)
@@ -147,7 +145,7 @@ def _new_payments(invoice: Invoice, state: InvoiceState, money: Money) -> Iterab
 
 def _arrived(payment: Payment, money: Money, *, is_new: bool) -> Payment:
     state = money.states.get(payment.stripe_payment_intent_id or "")
-    if state is not None and money.began is not None:
+    if state is not None:
         note(payment, state, money.began)
     if is_new and payment.amount:
         announce(signals.payment_received, Payment, payment=payment)

@@ -25,7 +25,7 @@ def settle(
     account: CreditAccount,
     state: SessionState,
     checkout: CheckoutSession | None,
-    money: payments.Money = payments.NONE,
+    money: payments.Money,
 ) -> None:
     """Give the packs that were paid, each line once. Raises `Unsettled` before anything is given."""
     packs = [(line, _pack(line, checkout)) for line in state.lines]
@@ -55,6 +55,7 @@ def _settle_line(
         credit_type=CreditType.PAY_AS_YOU_GO,
     )
     if fact is not None and fact.entry is not None:
+        Payment.objects.filter(pk=payment.pk).count_anew()
         Purchase.objects.create(
             account=account,
             pack=pack,

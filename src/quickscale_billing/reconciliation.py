@@ -1,11 +1,12 @@
 """Stripe compared with our rows and the ledger, and made equal by what webhooks call, too.
 
 Stripe is asked what it has, by the time that it was made: its log of events forgets, and what was lost is not in ours.
+What is older, and may still change by our rows, is asked about one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,7 +15,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from quickscale_billing import facts, invoicing, payments, purchasing, refilling
+from quickscale_billing import facts, invoicing, payments, purchasing, refilling, shares, still_open
 from quickscale_billing.exceptions import BillingError
 from quickscale_billing.models import (
     Customer,
@@ -29,7 +30,7 @@ from quickscale_billing.models import (
 )
 from quickscale_billing.stripe import listing
 from quickscale_billing.stripe.readers import InvoiceState, SessionState, SubscriptionState
-from quickscale_credits.exceptions import LedgerDamaged
+from quickscale_credits.exceptions import CreditsError
 
 # What fell due a moment ago is given by the next sweep.
 LATE: Final = timedelta(hours=1)
@@ -71,17 +72,25 @@ class Repaired:
     skipped: list[Refill]
 
 
-def drift(since: datetime) -> list[Drift]:
-    """What is at Stripe and not here, of all that was made since. Not to be called in a transaction; writes nothing."""
+def drift(since: datetime, *, older: int = still_open.ASKED_AT_MOST) -> list[Drift]:
+    """What is at Stripe and not here, of all that was made since, and of so many of our older rows as may still change,
+    the oldest first. Not to be called in a transaction; writes nothing."""
+    asked = still_open.asked(since, older)
     found = [
-        *_sessions(since),
+        *_sessions({state.id: (state, at) for state, at in [*asked.sessions, *listing.sessions(since)]}.values()),
         *_subscriptions(),
-        *_invoices(since),
-        *_refunds(since),
-        *_disputes(since),
+        *_invoices({state.id: state for state in [*asked.invoices, *listing.invoices(since)]}.values()),
+        *_gone_back(Kind.REFUND, [*asked.refunds, *listing.refunds(since)], Refund),
+        *_gone_back(Kind.DISPUTE, [*asked.disputes, *listing.disputes(since)], Dispute),
+        *map(_unknown, asked.unknown),
         *_refills(),
     ]
     return sorted(found, key=lambda each: (list(Kind).index(each.kind), each.created))
+
+
+def unasked(since: datetime, *, older: int = still_open.ASKED_AT_MOST) -> int:
+    """How many of our older rows that may still change are too many for `drift` to ask about."""
+    return max(0, still_open.count(since) - older)
 
 
 def repair(found: list[Drift]) -> Repaired:
@@ -108,7 +117,7 @@ def repair(found: list[Drift]) -> Repaired:
 def _problem_in(settle: Callable[[str], object], stripe_id: str) -> str:
     try:
         settle(stripe_id)
-    except (BillingError, LedgerDamaged) as error:
+    except (BillingError, CreditsError) as error:
         return str(error)
     return ""
 
@@ -117,8 +126,8 @@ def _last_refill() -> int:
     return Refill.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _sessions(since: datetime) -> Iterator[Drift]:
-    for state, created in listing.sessions(since):
+def _sessions(found: Iterable[tuple[SessionState, datetime]]) -> Iterator[Drift]:
+    for state, created in found:
         if problem := _problem_of_session(state):
             yield Drift(kind=Kind.SESSION, stripe_id=state.id, problem=problem, created=created, settled_by=state.id)
 
@@ -159,8 +168,8 @@ def _problem_of_subscription(state: SubscriptionState, row: PlanSubscription | N
     return ""
 
 
-def _invoices(since: datetime) -> Iterator[Drift]:
-    listed = [state for state in listing.invoices(since) if state.subscription_id or state.top_up_token]
+def _invoices(found: Iterable[InvoiceState]) -> Iterator[Drift]:
+    listed = [state for state in found if state.subscription_id or state.top_up_token]
     rows = Invoice.objects.in_bulk([state.id for state in listed], field_name="stripe_id")
     yield from _top_ups([state for state in listed if state.subscription_id is None], rows)
     states = [state for state in listed if state.subscription_id is not None]
@@ -188,7 +197,7 @@ def _problem_of_invoice(state: InvoiceState, row: Invoice | None, subscription: 
 
 
 def _differences(state: InvoiceState, row: Invoice) -> str:
-    told = payments.columns_of(state)
+    told = payments.columns_of(state, row)
     return "; ".join(
         _differs(name, getattr(row, name), value) for name, value in told.items() if getattr(row, name) != value
     )
@@ -216,17 +225,10 @@ def _unbooked_periods(state: InvoiceState, subscription: PlanSubscription) -> li
     return sorted(set(paying) - set(booked))
 
 
-def _refunds(since: datetime) -> Iterator[Drift]:
-    yield from _gone_back(Kind.REFUND, listing.refunds(since), Refund)
-
-
-def _disputes(since: datetime) -> Iterator[Drift]:
-    yield from _gone_back(Kind.DISPUTE, listing.disputes(since), Dispute)
-
-
 def _gone_back(kind: Kind, found: list[listing.Listed], model: Any) -> Iterator[Drift]:
-    rows = model.objects.in_bulk([each.id for each in found], field_name="stripe_id")
-    for each in found:
+    by_id = {each.id: each for each in found}
+    rows = model.objects.in_bulk(by_id, field_name="stripe_id")
+    for each in by_id.values():
         row = rows.get(each.id)
         if each.payment_id is None or (row is None and not _is_known(each.customer_id)):
             continue
@@ -237,16 +239,29 @@ def _gone_back(kind: Kind, found: list[listing.Listed], model: Any) -> Iterator[
             yield Drift(kind=kind, stripe_id=each.id, problem=problem, created=each.created, settled_by=each.payment_id)
 
 
+def _unknown(row: still_open.Row) -> Drift:
+    kind, settled_by = Kind.SESSION, str(row.stripe_id)
+    if isinstance(row, Invoice):
+        kind = Kind.TOP_UP
+        if row.subscription is not None:
+            kind, settled_by = Kind.INVOICE, row.subscription.stripe_id
+    elif isinstance(row, Refund | Dispute):
+        kind = Kind.REFUND if isinstance(row, Refund) else Kind.DISPUTE
+        settled_by = str(row.payment.stripe_payment_intent_id)
+    problem, created = str(_("Stripe does not know it.")), still_open.made_at(row)
+    return Drift(kind=kind, stripe_id=str(row.stripe_id), problem=problem, created=created, settled_by=settled_by)
+
+
 def _refills() -> Iterator[Drift]:
-    """Of what is paid for. Nobody has to be asked about them: the sweep has not run."""
+    """Of what is paid for and not disputed, which has them wait. Nobody is asked about them: the sweep has not run."""
     for row in refilling.due_subscriptions():
-        due = row.segments.aggregate(due=models.Min("next_refill_at"))["due"]
-        if due <= timezone.now() - LATE:
+        late = row.segments.filter(next_refill_at__lte=timezone.now() - LATE)
+        if due := [each.next_refill_at for each in late if each.next_refill_at and not shares.is_disputed(each)]:
             yield Drift(
                 kind=Kind.REFILL,
                 stripe_id=row.stripe_id,
                 problem=str(_("It is due, and not given.")),
-                created=due,
+                created=min(due),
                 settled_by=row.stripe_id,
             )
 

@@ -105,7 +105,7 @@ def _give(subscription: PlanSubscription, period: Period, window: Window) -> Non
     key = f"refill:{subscription.stripe_id}:{window.starts_at:%Y-%m-%dT%H:%M:%SZ}"
     note = "Its time was over before it could be given." if is_missed else ""
     give(subscription, made, worth, terms, kind=Fact.Kind.REFILL, key=key, note=note)
-    end_previous(subscription, made)
+    end_previous(subscription, subscription.refills.latest("starts_at"))
 
 
 def give(
@@ -164,12 +164,14 @@ def set_right(
 
 
 def _take_back(subscription: PlanSubscription, refill: Refill, amount: Decimal) -> None:
-    """What Stripe credited back is ended as far as it is free; what was spent of it, later refills give less."""
+    """What Stripe credited back is ended as far as it is free, or frozen: nobody has spent that, and what was credited
+    back is in dispute no more. What was spent of it, later refills give less."""
     grants = list(grants_of(refill).order_by("-pk"))
     used, kept = fulfillment.used(grants), shares.of_refill(refill)
     fulfillment.credit_back(refill, amount, kept)
     amount = shares.share(amount, kept)
     ended = fulfillment.end(grants, reason="plan_change", most=amount)
+    ended += fulfillment.end_frozen(grants, reason="plan_change", most=amount - ended)
     owed = min(amount - ended, max(Decimal(0), used - shares.share(refill.credits, kept)))
     if owed > 0:
         subscription.overdrawn += owed
@@ -196,7 +198,10 @@ def _expiry(refill: Refill, terms: PaidSegment) -> datetime | None:
 
 
 def end_previous(subscription: PlanSubscription, made: Refill) -> None:
-    """In the transaction of the next refill the rest of the one before ends: all of it, or what is above the cap."""
+    """In the transaction of the next refill the rest of the one before ends: all of it, or what is above the cap.
+
+    Of one that waited for the end of a dispute, while a later one was given, too.
+    """
     trial = {"entry__fact__kind": Fact.Kind.TRIAL, "entry__fact__stripe_id": subscription.stripe_id}
     fulfillment.end(CreditGrant.objects.open().filter(**trial), reason="trial_over")
     earlier = subscription.refills.filter(starts_at__lt=made.starts_at)

@@ -20,7 +20,7 @@ def share(amount: Decimal, kept: Fraction) -> Decimal:
 
 def of_fact(fact: Fact) -> Fraction:
     """The bonus goes with the last of its money, everything else in proportion."""
-    if fact.kind in (Fact.Kind.PACK, Fact.Kind.TOP_UP):
+    if fact.kind == Fact.Kind.PACK:
         return _kept(Payment.objects.filter(purchases__entry=fact.entry_id) if fact.entry_id else [])
     if fact.refill is not None:
         return of_refill(fact.refill)

@@ -82,9 +82,9 @@ def cancel(owner: Owner, *, at_period_end: bool = True) -> PlanSubscription:
 
     What was paid is not paid back. Raises `NoSubscription`.
     """
-    subscription = _released(_live(owner))
+    subscription = _live(owner)
     if at_period_end:
-        changing.cancel_at_period_end(subscription.stripe_id, cancel=True)
+        changing.cancel_at_period_end(_released(subscription).stripe_id, cancel=True)
     else:
         changing.cancel_now(subscription.stripe_id)
     return facts.settle_subscription(subscription.stripe_id)

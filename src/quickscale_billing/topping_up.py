@@ -89,7 +89,9 @@ def _give(row: TopUp, state: InvoiceState) -> None:
         credit_type=CreditType.PAY_AS_YOU_GO,
     )
     if fact is not None and fact.entry is not None:
-        payment = Payment.objects.filter(invoice__stripe_id=state.id).order_by("pk").first()
+        payments = Payment.objects.filter(invoice__stripe_id=state.id)
+        payments.count_anew()
+        payment = payments.order_by("pk").first()
         row.purchase = Purchase.objects.create(
             account=row.account,
             pack=row.pack,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from decimal import Decimal
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.utils import timezone
 
 from quickscale_billing import catalog, collecting, payment_methods, stopping
-from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, StripeUnavailable, UnknownItem
-from quickscale_billing.models import AutoTopUp, CreditPack, Dispute
+from quickscale_billing.exceptions import BillingError, DisputeOpen, NoPaymentMethod, StripeUnavailable, UnknownItem
+from quickscale_billing.models import AutoTopUp, CreditPack, Dispute, TopUpConsent
 from quickscale_credits.amounts import from_micro, to_positive_micro
+from quickscale_credits.exceptions import CreditsError
 from quickscale_credits.ledger.joining import checked_actor, open_account, refuse_open_transaction
 from quickscale_credits.models import CreditAccount
+
+logger = logging.getLogger(__name__)
 
 Owner = Model | CreditAccount
 
@@ -45,9 +49,10 @@ def turn_on(
     """Let a pack be bought at its price of now, whenever fewer than `threshold` credits are available, for at most
     `monthly_cap` minor units, tax included, in a calendar month (UTC). What was agreed before is replaced.
 
-    `actor` is the user who agreed, to these words (`wording`): both are kept. Raises `UnknownItem` for what is no pack
-    on sale; `NoPaymentMethod` without a default one; `DisputeOpen` while a payment is disputed; `ValueError` for a
-    threshold above what the pack gives, or a cap below its price; `StripeUnavailable`; `RuntimeError` in a transaction.
+    `actor` is the user who agreed, to these words (`wording`): both are kept, each time. Raises `UnknownItem` for what
+    is no pack on sale; `NoPaymentMethod` without a default one; `DisputeOpen` while a payment is disputed; `ValueError`
+    for a threshold above what the pack gives, or a cap below its price; `StripeUnavailable`; `RuntimeError` in a
+    transaction.
     """
     refuse_open_transaction("topup.turn_on")
     sold = catalog.find(pack)
@@ -60,13 +65,15 @@ def turn_on(
         if Dispute.objects.open().filter(payment__account=account).exists():
             raise DisputeOpen(f"A payment of {account} is disputed: nothing is charged by itself until that is over.")
         agreed, _ = AutoTopUp.objects.update_or_create(account=account, defaults=ANEW | terms | {"pack": sold})
+        TopUpConsent.objects.create(account=account, pack=sold, **terms)
     return agreed
 
 
 def turn_off(owner: Owner) -> AutoTopUp | None:
     """Nothing is bought by itself any more, and what was not paid by now is given up; None for who never agreed to any.
 
-    Raises `RuntimeError` inside a transaction. Where Stripe does not answer, the sweep gives up what is under way.
+    Raises `RuntimeError` inside a transaction. Where Stripe does not answer, or refuses, the sweep gives up what is
+    under way.
     """
     return stop(owner, AutoTopUp.Reason.OWNER)
 
@@ -79,9 +86,18 @@ def stop(owner: Owner, reason: AutoTopUp.Reason) -> AutoTopUp | None:
         return None
     with stopping.locked(agreed.account) as account:
         stopping.stop(account, reason)
-    with suppress(StripeUnavailable):
-        collecting.discard_pending(agreed.account)
+    _give_up_pending(agreed.account)
     return current(owner)
+
+
+def _give_up_pending(account: CreditAccount) -> None:
+    """It is off whatever Stripe says: the sweep goes on with what is not wanted, and tells the operator."""
+    try:
+        collecting.discard_pending(account)
+    except StripeUnavailable:
+        return
+    except (BillingError, CreditsError, ImproperlyConfigured):
+        logger.exception("A top-up that is not wanted any more could not be given up; the next sweep tries again.")
 
 
 def _checked(pack: CreditPack, threshold: int | Decimal | str, monthly_cap: int) -> dict[str, Any]:

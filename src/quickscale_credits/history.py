@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -14,11 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from quickscale_credits.models import LedgerEntry
+from quickscale_credits.telling import told
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
-PAGE_SIZE = 50
+PAGE_SIZE, CHUNK_SIZE = 50, 2000
 CSV_HEADER = ("sequence", "created_at", "kind", "amount", "balance_after", "reason", "reference", "actor")
 
 Entries = QuerySet[LedgerEntry]
@@ -65,6 +67,11 @@ class HistoryPage:
 
 def history_page(entries: Entries, *, before: int | None = None, after: int | None = None) -> HistoryPage:
     """Turns pages by sequence, so that the last page of a million entries costs what the first does."""
+    page = _page(entries, before=before, after=after)
+    return replace(page, entries=told(page.entries))
+
+
+def _page(entries: Entries, *, before: int | None, after: int | None) -> HistoryPage:
     if after is not None:
         following = list(entries.filter(sequence__gt=after).order_by("sequence")[: PAGE_SIZE + 1])
         shown, more = following[:PAGE_SIZE][::-1], len(following) > PAGE_SIZE
@@ -83,11 +90,13 @@ def history_page(entries: Entries, *, before: int | None = None, after: int | No
 def history_rows(entries: Entries) -> Iterator[tuple[object, ...]]:
     """For CSV: a header, then the entries from the first to the last, without holding them all."""
     yield CSV_HEADER
-    for entry in entries.order_by("sequence").iterator(chunk_size=2000):
-        yield tuple(
-            value.isoformat() if isinstance(value, datetime) else value
-            for value in (getattr(entry, column) for column in CSV_HEADER)
-        )
+    rows = entries.order_by("sequence").iterator(chunk_size=CHUNK_SIZE)
+    while chunk := told(islice(rows, CHUNK_SIZE)):
+        for entry in chunk:
+            yield tuple(
+                value.isoformat() if isinstance(value, datetime) else value
+                for value in (getattr(entry, column) for column in CSV_HEADER)
+            )
 
 
 def midnight(day: date) -> datetime:

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -20,6 +20,7 @@ from quickscale_credits.exceptions import CodeNotRedeemable
 from quickscale_credits.models import LedgerEntry
 from quickscale_credits.owners import owner_required
 from quickscale_credits.templatetags.quickscale_credits import credits as in_words
+from quickscale_credits.templatetags.quickscale_credits import plurality
 
 MOST_FAILURES = 10
 COUNTED_FOR = 60 * 60
@@ -62,7 +63,8 @@ def _redeemed(request: HttpRequest, owner: Model, form: RedeemForm) -> HttpRespo
 
 
 def _told(entry: LedgerEntry) -> str:
-    return _("%(amount)s credits were added.") % {"amount": in_words(entry.amount)}
+    told = ngettext("%(amount)s credit was added.", "%(amount)s credits were added.", plurality(entry.amount))
+    return told % {"amount": in_words(entry.amount)}
 
 
 def _counter(owner: Model) -> str:

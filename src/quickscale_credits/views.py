@@ -15,6 +15,7 @@ from quickscale_credits.history import Entries, HistoryFilter, history_page, his
 from quickscale_credits.models import CreditAccount, CreditType, LedgerEntry
 from quickscale_credits.owners import owner_required
 from quickscale_credits.spreadsheets import csv_response
+from quickscale_credits.telling import told
 
 EXPIRING_SOON = timedelta(days=30)
 
@@ -53,7 +54,7 @@ def _standing(owner: Model, account: CreditAccount | None) -> dict[str, Any]:
     }
     if account is not None:
         standing["expiring"] = account.grants.expiring(EXPIRING_SOON).order_by("expires_at", "id")[:10]
-        standing["holds"] = account.holds.open().order_by("-id")[:20]
+        standing["holds"] = told(account.holds.open().order_by("-id")[:20])
     return standing
 
 

@@ -39,12 +39,22 @@ async def _carry_out(started: runner.Started) -> ServiceResult:
     try:
         output, kept = ending.fit(started, await aexecute(started))
     except BaseException as error:
+        if started.was_heard and has_gone_away(error):
+            await asyncio.shield(in_thread(partial(ending.cut_short, started)))
+            raise
         told = await asyncio.shield(in_thread(partial(ending.fail, started, error)))
         if told is error:
             raise
         raise told from error
     # Once it is to be recorded, it is, even if nobody waits for it any more.
     return await asyncio.shield(in_thread(partial(ending.succeed, started, output, kept)))
+
+
+def has_gone_away(error: BaseException) -> bool:
+    """ASGI servers cancel the request's task; a service may raise the same error by its own mistake."""
+    task = asyncio.current_task()
+    is_canceled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return is_canceled or isinstance(error, GeneratorExit)
 
 
 async def _abandon(started: runner.Started | ServiceResult, error: BaseException) -> None:

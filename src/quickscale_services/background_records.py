@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import F
 from django.utils import timezone
 
@@ -25,7 +26,8 @@ def enqueue(request: Request, quote: Quote, rate_limit: str, kept: dict[str, Any
 
     def work() -> ServiceRun:
         run = records.hold_and_save(_queued_run(request), request, quote, rate_limit, lasting=lasting)
-        RunInput.objects.create(run=run, data=kept)
+        is_user = isinstance(request.actor, get_user_model())
+        RunInput.objects.create(run=run, data=kept, actor_is_user=is_user)
         return run
 
     return records.transacted(work)

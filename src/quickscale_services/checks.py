@@ -19,6 +19,7 @@ from quickscale_services import discovery, engines
 from quickscale_services.background_records import longest
 from quickscale_services.base import BaseService
 from quickscale_services.conf import conf
+from quickscale_services.input_shapes import has_deep_files
 from quickscale_services.pricing.expressions import FromInput, PerToken, Price, as_price
 from quickscale_services.records import GRACE
 from quickscale_services.registry import registry
@@ -185,7 +186,16 @@ def _input(service: BaseService) -> Iterator[CheckMessage]:
     for name in sorted(_names_of_fields(service.Input) & TAKEN_FIELDS):
         hint = f"`run` has a parameter {name!r} of its own: give the field another name."
         yield _error(service, f"its Input has a field {name!r}", hint, "E008")
-    yield from _describable(service, service.Input, "validation")
+    unfit = list(_describable(service, service.Input, "validation"))
+    yield from unfit or _files(service)
+
+
+def _files(service: BaseService) -> Iterator[CheckMessage]:
+    if has_deep_files(service):
+        path = _path(service)
+        hint = "Put it into a field of Input itself, alone or in a list; in Python it may stay where it is."
+        message = f"No form, program or tool can send the service {path} a file that is deeper in its Input."
+        yield Warning(message, hint=hint, obj=path, id="quickscale_services.W003")
 
 
 def _names_of_fields(model: type[BaseModel]) -> set[Any]:
@@ -217,5 +227,9 @@ def _is_model(given: object) -> bool:
 
 
 def _error(service: BaseService, problem: str, hint: str, number: str) -> Error:
-    path = f"{type(service).__module__}.{type(service).__qualname__}"
+    path = _path(service)
     return Error(f"The service {path} cannot run: {problem}.", hint=hint, obj=path, id=f"quickscale_services.{number}")
+
+
+def _path(service: BaseService) -> str:
+    return f"{type(service).__module__}.{type(service).__qualname__}"

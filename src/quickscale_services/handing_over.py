@@ -31,12 +31,17 @@ def hand_over_on_commit(run: ServiceRun, service: BaseService) -> None:
         raise QueueUnavailable(_("The queue did not take the run; nothing was charged."), run)
 
 
-def hand_over(run: ServiceRun, service: BaseService, delay: timedelta = timedelta(0)) -> bool:
+def hand_over(run: ServiceRun, service: BaseService) -> bool:
     """False if the engine does not take it; then the run has failed."""
-    is_taken = _is_taken(run, service, delay)
+    is_taken = _is_taken(run, service)
     if not is_taken:
         records.fail(run, "queue_unavailable")
     return is_taken
+
+
+def hand_over_retry(run: ServiceRun, service: BaseService, delay: timedelta) -> None:
+    """If the engine does not take it, the run waits: the sweep hands it over again."""
+    _is_taken(run, service, delay)
 
 
 def hand_over_again(run: ServiceRun, service: BaseService) -> bool:
@@ -45,10 +50,10 @@ def hand_over_again(run: ServiceRun, service: BaseService) -> bool:
     False if another process has handed it over meanwhile, too. A task that was not lost after all does no harm: of two,
     one begins.
     """
-    return background_records.claim_hand_over(run, service) and _is_taken(run, service, timedelta(0))
+    return background_records.claim_hand_over(run, service) and _is_taken(run, service)
 
 
-def _is_taken(run: ServiceRun, service: BaseService, delay: timedelta) -> bool:
+def _is_taken(run: ServiceRun, service: BaseService, delay: timedelta = timedelta(0)) -> bool:
     try:
         engines.require()(str(run.pk), run.attempts, queue=service.queue, delay=delay)
     except Exception:  # whatever the engine raises

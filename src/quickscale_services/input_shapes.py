@@ -18,6 +18,16 @@ def file_fields(service: BaseService) -> dict[str, int]:
     return {name: size for name, size in sizes.items() if size}
 
 
+def has_deep_files(service: BaseService) -> bool:
+    """Whether there are files elsewhere than in a field of `Input`, or in a list there: only Python sends them."""
+    root = service.Input.model_json_schema()
+    for variant in (each for variants in variants_by_field(service).values() for each in variants):
+        around = {key: said for key, said in variant.items() if key != "items"}
+        if any(_holds_files(shape, root, set()) for shape in (around, variant.get("items", {})) if not _size(shape)):
+            return True
+    return False
+
+
 def list_fields(service: BaseService) -> set[str]:
     return {name for name, variants in variants_by_field(service).items() if any("items" in each for each in variants)}
 
@@ -52,6 +62,17 @@ def _file_size(variants: list[Schema]) -> int:
 def _size(schema: Schema) -> int:
     """Of a file; 0 for anything else."""
     return int(schema.get("x-max-size", 0))
+
+
+def _holds_files(schema: Any, root: Schema, seen: set[str]) -> bool:
+    if isinstance(schema, list):
+        return any(_holds_files(each, root, seen) for each in schema)
+    if not isinstance(schema, dict) or (reference := schema.get("$ref")) in seen:
+        return False
+    if reference:
+        seen.add(reference)
+        return _holds_files(_resolved(schema, root), root, seen)
+    return bool(_size(schema)) or _holds_files(list(schema.values()), root, seen)
 
 
 def _is_structured(schema: Schema) -> bool:

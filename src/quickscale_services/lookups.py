@@ -70,7 +70,7 @@ class Lookup:
 
     def _compile(self, using: str) -> _Compiled:
         names = ["__".join([*part.path, column]) for part in self.parts for column in part.columns]
-        rows = self.parts[0].model._base_manager.using(using).filter(**{self.column: ""}).values_list(*names)
+        rows = self.parts[0].model._base_manager.using(using).filter(**{self.column: ""}).order_by().values_list(*names)
         compiler = rows.query.get_compiler(using)
         text, _places = compiler.as_sql()
         converters = compiler.get_converters([expression for expression, *_ in compiler.select])

@@ -19,7 +19,7 @@ from quickscale_services import admitting, background_records, ending, engines, 
 from quickscale_services.admitting import Request
 from quickscale_services.exceptions import InvalidInput, RunCanceled, ServiceTimeout
 from quickscale_services.executing import execute as call
-from quickscale_services.handing_over import hand_over, hand_over_on_commit
+from quickscale_services.handing_over import hand_over_on_commit, hand_over_retry
 from quickscale_services.models import RunInput, ServiceRun
 from quickscale_services.registry import registry
 from quickscale_services.replays import first_run
@@ -125,7 +125,7 @@ def _started(run: ServiceRun, service: BaseService, kept: RunInput) -> runner.St
     request = Request(
         service=service,
         owner=run.account,
-        actor=_actor(run),
+        actor=_actor(run, kept),
         data=parcels.unpack(service, kept.data),
         key=run.idempotency_key,
         fingerprint=run.fingerprint,
@@ -134,10 +134,12 @@ def _started(run: ServiceRun, service: BaseService, kept: RunInput) -> runner.St
     return runner.resume(request, run)
 
 
-def _actor(run: ServiceRun) -> Any:
-    """The user of that number; None if nobody asked, or they are gone."""
+def _actor(run: ServiceRun, kept: RunInput) -> Any:
+    """The user, or the text that was given; None if nobody asked, or the user is gone."""
+    if not run.actor or not kept.actor_is_user:
+        return run.actor or None
     try:
-        return get_user_model()._default_manager.filter(pk=run.actor).first() if run.actor else None
+        return get_user_model()._default_manager.filter(pk=run.actor).first()
     except (ValueError, ValidationError):
         return None
 
@@ -175,5 +177,5 @@ def _try_again(started: runner.Started, error: BaseException) -> bool:
     logger.warning(
         "Run %s of %s is tried again: attempt %s failed.", run.pk, service.name, run.attempts, exc_info=error
     )
-    hand_over(run, service, delay)
+    hand_over_retry(run, service, delay)
     return True

@@ -44,16 +44,25 @@ class Started:
         return self.request.service, self.request.data, self.context
 
     def take(self, given: Any) -> Any:
-        """A piece, as the caller gets it. Raises `ServiceTimeout` if it comes too late, and whatever does not fit."""
+        """A piece, as the caller gets it. Raises `ServiceTimeout` if it comes too late, and whatever does not fit.
+
+        What JSON cannot say is found here, before anybody has it: later it would look as if the caller had gone away.
+        """
         service = self.request.service
         piece = schemas.fit(service, given)
+        kept = schemas.plain(piece)
         self.context.check()
         self.has_given = True
         if self.context.listener:
             self.context.listener.piece(piece)
         if service.keep_payloads or self.request.key or self.run.in_background:
-            self.pieces.append(schemas.plain(piece))
+            self.pieces.append(kept)
         return piece
+
+    @property
+    def was_heard(self) -> bool:
+        """Somebody was given pieces as they came, though they wait for the whole."""
+        return self.has_given and self.context.listener is not None
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

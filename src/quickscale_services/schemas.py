@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
-from pydantic_core import from_json, to_json, to_jsonable_python
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
-from quickscale_services.exceptions import InvalidInput
+from quickscale_services.exceptions import InvalidInput, ServiceFailed
 from quickscale_services.files import KEPT, Upload
 
 if TYPE_CHECKING:
     from quickscale_services.base import BaseService
+
+logger = logging.getLogger("quickscale_services")
 
 
 class NoInput(BaseModel):
@@ -22,32 +28,73 @@ class NoInput(BaseModel):
 
 
 def validate(service: BaseService, given: dict[str, Any]) -> BaseModel:
-    """The `Input`. Unknown fields are refused at every depth, whatever the model says."""
-    try:
-        return service.Input.model_validate(given, extra="forbid")
-    except ValidationError as error:
-        raise _invalid(error) from None
+    """The `Input`. Unknown fields are refused at every depth, whatever the model says.
+
+    A strict model takes what JSON says as well: JSON has no dates, and programs have nothing else.
+    """
+    with _told(service):
+        try:
+            return service.Input.model_validate(given, extra="forbid")
+        except ValidationError:
+            with suppress(ValidationError, PydanticSerializationError):
+                if _is_strict(service.Input):
+                    return service.Input.model_validate_json(to_json(given), extra="forbid")
+            raise
+
+
+def _is_strict(model: type[BaseModel]) -> bool:
+    of_fields = (getattr(said, "strict", False) for field in model.model_fields.values() for said in field.metadata)
+    return bool(model.model_config.get("strict")) or any(of_fields)
 
 
 def validate_kept(service: BaseService, kept: dict[str, Any]) -> BaseModel:
     """The `Input` once more, from JSON that was kept for a worker, with its files."""
-    try:
+    with _told(service):
         return service.Input.model_validate_json(to_json(kept), extra="forbid", context=KEPT)
+
+
+@contextmanager
+def _told(service: BaseService) -> Iterator[None]:
+    """What does not fit as `InvalidInput`, and what a validator of the service's own raises as its failure."""
+    try:
+        yield
     except ValidationError as error:
         raise _invalid(error) from None
+    except Exception as error:  # a service's own code, which may raise anything
+        logger.warning("%s could not validate its input.", service.name, exc_info=error)
+        message = _("“%(service)s” could not validate the input; nothing was charged.") % {"service": service}
+        raise ServiceFailed(message) from error
 
 
 def fingerprint(service: BaseService, data: BaseModel) -> str:
     """Alike for the same request only. What the caller left to a default is no part of it."""
-    request = [service.name, _digestible(data.model_dump(exclude_unset=True))]
-    return hashlib.sha256(_text(request).encode()).hexdigest()
+    try:
+        request = _digestible(data.model_dump(exclude_unset=True))
+    except PydanticSerializationError:  # an object of the host's own, of which its field's serializer knows what it is
+        request = data.model_dump(mode="json", exclude_unset=True)
+    return hashlib.sha256(_text([service.name, request]).encode()).hexdigest()
 
 
 def fit(service: BaseService, given: Any) -> Any:
-    """What `execute` gave, or a piece of a stream, as an `Output`; without one, as JSON would bring it back."""
+    """What `execute` gave, or a piece of a stream, as an `Output`; without one, as JSON would bring it back.
+
+    Raises `ValueError` for what does not fit. JSON has no infinite number: what it says instead, mostly null, has to
+    fit as well.
+    """
     if service.Output is None:
         return plain(given)
-    return service.Output.model_validate(given)
+    output = service.Output.model_validate(given)
+    if _has_infinity(output.model_dump()):
+        _load(service.Output, plain(output))
+    return output
+
+
+def _has_infinity(value: Any) -> bool:
+    if isinstance(value, float):
+        return not isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_infinity, value.values()))
+    return isinstance(value, list | tuple | set | frozenset) and any(map(_has_infinity, value))
 
 
 def plain(value: Any) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.db import connections, models, router
+from django.db import models
 
 from quickscale_credits.amounts import to_micro
 from quickscale_credits.ledger.compiling import Slot, Statement, inserting, slots, updating
-from quickscale_credits.ledger.session import Session
+from quickscale_credits.ledger.joining import Tx, transact
 from quickscale_services.models import ServiceRun
 
 _FIELDS: dict[str, Any] = {field.attname: field for field in ServiceRun._meta.concrete_fields}
@@ -18,22 +18,21 @@ _ATTNAMES = {field.name: attname for attname, field in _FIELDS.items()}
 
 def insert_run(run: ServiceRun) -> None:
     """`save(force_insert=True)`, but for Django's signals."""
-    columns = {name: getattr(run, name) for name in _FIELDS}
-    given = tuple(name for name, value in columns.items() if value is not None)
-    using = router.db_for_write(ServiceRun)
-    with Session(connections[using]) as db:
-        _insertion(given).change(db, **_plain({name: columns[name] for name in given}))
-    run._state.adding, run._state.db = False, using
+    given = _plain({name: value for name, value in vars(run).items() if name in _FIELDS and value is not None})
+
+    def work(tx: Tx) -> None:
+        _insertion(tuple(given)).change(tx.db, **given)
+        run._state.adding, run._state.db = False, tx.using
+
+    transact(work)
 
 
 def end_running(run: ServiceRun, changes: dict[str, Any]) -> bool:
     """`update(**changes)` of a run that is under way. False if it is not."""
-    using = router.db_for_write(ServiceRun)
     columns = {_ATTNAMES[name]: value for name, value in changes.items()}
     empty = frozenset(name for name, value in columns.items() if value is None)
     given = _plain({name: value for name, value in columns.items() if name not in empty})
-    with Session(connections[using]) as db:
-        return bool(_ending(tuple(given), empty).change(db, **given, pk=run.pk))
+    return transact(lambda tx: bool(_ending(tuple(given), empty).change(tx.db, **given, pk=run.pk)))
 
 
 @cache

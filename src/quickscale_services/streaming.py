@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quickscale_services import ending, executing, runner
-from quickscale_services.asynchronous import in_thread
+from quickscale_services.asynchronous import has_gone_away, in_thread
 from quickscale_services.base import ServiceResult
 
 if TYPE_CHECKING:
@@ -91,20 +91,13 @@ async def _apieces(started: runner.Started) -> AsyncGenerator[Any]:
                     yield piece
         started.context.check()
     except BaseException as error:
-        if _has_gone_away(error):
+        if has_gone_away(error):
             await asyncio.shield(in_thread(partial(ending.cut_short, started)))
             raise
         told = await asyncio.shield(in_thread(partial(ending.fail, started, error)))
         if told is error:
             raise
         raise told from error
-
-
-def _has_gone_away(error: BaseException) -> bool:
-    """ASGI servers cancel the request's task; a service may raise the same error by its own mistake."""
-    task = asyncio.current_task()
-    is_canceled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-    return is_canceled or isinstance(error, GeneratorExit)
 
 
 def _succeed(started: runner.Started) -> ServiceResult:

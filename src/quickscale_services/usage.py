@@ -30,7 +30,8 @@ def units(*usages: Any) -> dict[str, int]:
     - Anything else with `input_tokens` and `output_tokens`: the other units come beside them, as this function gives
       them itself.
 
-    Raises `ValueError` for what says neither input nor output: a call whose use is unknown must not be free.
+    Where only one side is said, `total_tokens` tells the other. Raises `ValueError` where nothing does: what is unknown
+    must not be free. Of an embedding, say `output_tokens=0`.
     """
     if not usages:
         raise ValueError("Give the usage of at least one call.")
@@ -41,7 +42,7 @@ def units(*usages: Any) -> dict[str, int]:
 
 
 def _units(usage: Any) -> dict[str, int]:
-    if _get(usage, "prompt_tokens") is not None:
+    if any(_get(usage, side) is not None for side in ("prompt_tokens", "completion_tokens")):
         return _inclusive(usage, "prompt_tokens", "completion_tokens")
     if any(_get(usage, f"{side}_tokens_details") is not None for side in ("input", "output")):
         return _inclusive(usage, "input_tokens", "output_tokens")
@@ -49,7 +50,7 @@ def _units(usage: Any) -> dict[str, int]:
 
 
 def _inclusive(usage: Any, asked: str, answered: str) -> dict[str, int]:
-    everything, answer = _count(usage, asked), _count(usage, answered)
+    everything, answer = _sides(usage, asked, answered)
     details = _get(usage, f"{asked}_details")
     cached = min(_count(details, "cached_tokens"), everything)
     written = min(_count(details, "cache_write_tokens"), everything - cached)  # as OpenRouter tells it
@@ -73,15 +74,29 @@ def _apart(usage: Any) -> dict[str, int]:
         )
     written = _get(usage, "cache_creation")
     for_an_hour = _count(written, "ephemeral_1h_input_tokens")
-    for_minutes = max(_count(usage, "cache_creation_input_tokens") - for_an_hour, 0)
+    created = _count(usage, "cache_creation_input_tokens")
+    for_minutes = max(created - for_an_hour, _count(written, "ephemeral_5m_input_tokens"))
+    asked, answered = _sides(usage, "input_tokens", "output_tokens")
     return {
-        "input_tokens": _count(usage, "input_tokens"),
+        "input_tokens": asked,
         "cached_tokens": _count(usage, "cached_tokens") + _count(usage, "cache_read_input_tokens"),
         "cache_write_tokens": _count(usage, "cache_write_tokens") + for_minutes,
         "cache_write_1h_tokens": _count(usage, "cache_write_1h_tokens") + for_an_hour,
         "reasoning_tokens": _count(usage, "reasoning_tokens"),
-        "output_tokens": _count(usage, "output_tokens"),
+        "output_tokens": answered,
     }
+
+
+def _sides(usage: Any, asked: str, answered: str) -> tuple[int, int]:
+    """The tokens of either side. A call counts both, be it as 0: a side that is missing was forgotten, or cut off."""
+    total = _get(usage, "total_tokens")
+    missing = [side for side in (asked, answered) if _get(usage, side) is None]
+    if missing and total is None:
+        raise ValueError(f"This usage says no {missing[0]}, and no total_tokens from which to tell them.")
+    counts = [_count(usage, asked), _count(usage, answered)]
+    if missing:
+        counts[(asked, answered).index(missing[0])] = max(_count(usage, "total_tokens") - sum(counts), 0)
+    return counts[0], counts[1]
 
 
 def _get(usage: Any, name: str) -> Any:

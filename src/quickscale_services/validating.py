@@ -71,7 +71,7 @@ def _tried(service: BaseService, *, with_run: bool) -> Decimal:
 def _example(service: BaseService) -> dict[str, Any]:
     try:
         return example_of(service.Input)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise _Problem(f"No example of its input could be made: {cause_of(error)} {EXAMPLES}") from error
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,18 @@ def shop(stripe_simulator: Any, db: None) -> Any:
 
 @pytest.fixture
 def outage(stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractContextManager[None]]:
-    """Within `with outage(after=3):` Stripe answers three requests, and then with errors."""
+    """Within `with outage(after=3):` Stripe answers three requests, and then with errors; `status=400` refuses."""
     answer = stripe_simulator.api.answer
 
     @contextmanager
-    def down(*, after: int = 0) -> Iterator[None]:
+    def down(*, after: int = 0, status: int = 503) -> Iterator[None]:
         requests = count(1)
 
         def refuse(*request: Any) -> Any:
             if next(requests) <= after:
                 return answer(*request)
-            return Answer(503, {"error": {"type": "api_error", "message": "Try again later."}}, {})
+            kind = "api_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+            return Answer(status, {"error": {"type": kind, "message": "Try again later."}}, {})
 
         with monkeypatch.context() as patch:
             patch.setattr(stripe_simulator.api, "answer", refuse)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import stripe
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from quickscale_billing import checkout, facts, subscriptions
+from quickscale_billing import checkout, facts, refunds, subscriptions
+from quickscale_billing.models import Payment
 from tests.credits.killing import Fuse, serve
 
 ORDER = {
@@ -45,10 +47,23 @@ def change(plan: str, scene: Scene) -> None:
     subscriptions.change_plan(scene.owner(), plan)
 
 
+def pay_back(scene: Scene) -> None:
+    payment = Payment.objects.get(account__owner=scene.owner())
+    refunds.refund(payment, amount=2450, reason="asked", actor=None)
+
+
+def pay_back_and_cancel(scene: Scene) -> None:
+    payment = Payment.objects.get(account__owner=scene.owner())
+    row, _ = refunds.requested(payment, amount=None, reason="asked", actor=None, token=uuid4(), cancels=True)
+    refunds.sent(row)
+
+
 DEEDS: dict[str, Callable[[Scene], None]] = {
     "buy large": partial(buy, "large"),
     "buy pro": partial(buy, "pro"),
     "settle": settle,
+    "pay back": pay_back,
+    "pay back and cancel": pay_back_and_cancel,
     "change to basic": partial(change, "basic"),
     "change to pro": partial(change, "pro"),
 }
@@ -66,7 +81,7 @@ def do(deed: str, scene: dict[str, Any], moment: int) -> None:
 
     def asked(client: Any, method: str, *arguments: Any, **options: Any) -> Any:
         answer = ask(client, method, *arguments, **options)
-        if method == "post":
+        if method in {"post", "delete"}:
             fuse.burn()
         return answer
 

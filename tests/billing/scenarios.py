@@ -71,6 +71,13 @@ SCENARIOS: dict[str, list[tuple[str, *tuple[Any, ...]]]] = {
     "a first period paid back": [("buy", "pro"), ("pay_back", 4900)],
     "a year paid back in part": [("buy", "basic", {"interval": "year"}), ("pay_back", 4500), ("wait", MONTH)],
     "a year that is disputed": [("buy", "basic", {"interval": "year"}), ("dispute",), ("wait", MONTH)],
+    "a disputed year that is changed": [
+        ("buy", "basic", {"interval": "year"}),
+        ("dispute",),
+        ("wait", 10 * DAY),
+        ("change", "pro"),
+    ],
+    "a disputed month that is upgraded": [("buy", "basic"), ("dispute",), ("wait", 10 * DAY), ("change", "pro")],
     "a top-up": [("top_up",)],
     "a top-up that declines, and another": [("decline_anybody",), ("top_up",), ("wait", 2 * HOUR), ("top_up",)],
     "a top-up paid back in part and disputed": [

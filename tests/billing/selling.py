@@ -124,7 +124,7 @@ class Subscriber:
             return None
         began = timezone.now()
         states = {each: self.payment(invoice) for invoice in self.invoices for each in invoice.payment_ids}
-        return facts.book_subscription(self.state, self.told(), began, Money(states=states, began=began))
+        return facts.book_subscription(self.state, self.told(), Money(states=states, began=began))
 
     def told(self) -> list[InvoiceState]:
         """The invoices that Stripe is asked for; and those of which it told by an event that money went back."""

@@ -271,6 +271,14 @@ def test_a_session_that_stripe_has_forgotten_is_not_found(shop, buyer, user, cap
     assert "cs_test_forgotten" in caplog.text
 
 
+def test_the_thanks_for_a_pack_say_its_credits_once_and_one_credit_is_one(shop, buyer, user):
+    CreditPack.objects.filter(slug="large").update(credits=1, bonus_credits=0)
+    session = checkout.start(user, "large")
+    shop.pay(session)
+    page = come_back(buyer, session).content.decode()
+    assert "Your payment for 1000 credits has arrived: 1 credit was added." in page
+
+
 def test_a_canceled_payment_is_said_to_have_cost_nothing(client, db):
     assert "nothing was charged" in client.get("/billing/checkout/canceled/").content.decode()
 

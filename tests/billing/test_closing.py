@@ -8,6 +8,7 @@ from urllib.request import urlopen
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import ProtectedError
 from django.test import override_settings
 
@@ -141,6 +142,55 @@ def test_a_customer_who_was_deleted_at_stripe_can_be_closed(shop: Any, ada: Any)
     billing.close(ada)
     ada.delete()
     assert at_stripe(shop, "subscription") == ["canceled"]
+
+
+def test_a_customer_whom_stripe_does_not_know_any_more_is_closed_and_said(shop: Any, ada: Any, caplog: Any) -> None:
+    subscription = subscribe(shop, ada)
+    checkout.start(ada, "large")
+    forget(shop, "customer", "subscription", "payment_method", "checkout.session")
+    customer = str(Customer.objects.get().stripe_id)
+    closed = billing.close(ada)
+    assert (closed.canceled, closed.detached) == ([], [])
+    assert closed.unknown == [customer, subscription.stripe_id]
+    assert f"Stripe does not know ['{customer}', '{subscription.stripe_id}']" in caplog.text
+    subscription.refresh_from_db()
+    assert (subscription.status, subscription.ended_at is None) == ("canceled", False)
+    assert not subscription.segments.filter(next_refill_at__isnull=False).exists()
+    assert CheckoutSession.objects.open().count() == 0
+    assert Customer.objects.get().email == ""
+    assert billing.close(ada).unknown == [customer]
+    ada.delete()
+
+
+def test_a_subscription_that_stripe_does_not_know_any_more_is_ended_here(shop: Any, ada: Any) -> None:
+    lost = subscribe(shop, ada)
+    forget(shop, "subscription")
+    closed = billing.close(ada)
+    assert (closed.unknown, len(closed.detached)) == ([lost.stripe_id], 1)
+    assert not PlanSubscription.objects.chargeable().exists()
+
+
+def forget(shop: Any, *kinds: str) -> None:
+    """As if all test data had been deleted at Stripe, or the key of another account were used."""
+    for kind in kinds:
+        for found in shop.sandbox.all(kind):
+            shop.sandbox.remove(found)
+
+
+def test_what_was_found_is_answered(shop: Any, ada: Any) -> None:
+    assert billing.close(ada) == billing.Closed()
+    subscription = subscribe(shop, ada)
+    [method] = [each["id"] for each in shop.sandbox.all("payment_method")]
+    closed = billing.close(ada)
+    assert closed == billing.Closed(canceled=[subscription.stripe_id], detached=[method])
+    assert billing.close(ada) == billing.Closed()
+
+
+def test_nobody_is_closed_with_the_key_of_the_other_mode(shop: Any, ada: Any) -> None:
+    subscribe(shop, ada)
+    with override_settings(STRIPE_LIVE_MODE=True), pytest.raises(ImproperlyConfigured, match="has sold in test mode"):
+        billing.close(ada)
+    assert Customer.objects.get().email == EMAIL
 
 
 def test_where_stripe_is_away_nothing_is_forgotten_and_the_next_time_ends_it(shop: Any, ada: Any, outage: Any) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from quickscale_billing import checkout, facts, refunds
+from quickscale_billing import checkout, facts, refilling, refunds
 from quickscale_billing.exceptions import StripeRefused
 from quickscale_billing.models import Dispute, Payment, Refund
+from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import InsufficientCredits
+from quickscale_credits.models import LedgerEntry
 from tests.billing.time import Calendar
 from tests.billing.webhooks import connect
 
@@ -28,6 +30,10 @@ def buy(shop: Any, buyer: Any, item: str, **options: Any) -> Payment:
     shop.pay(session)
     facts.settle_session(str(session.stripe_id))
     return Payment.objects.latest("pk")
+
+
+def taken() -> Any:
+    return LedgerEntry.objects.filter(kind=LedgerEntry.Kind.REVOCATION).order_by("sequence")
 
 
 def balance(owner: Any) -> tuple[int, int]:
@@ -85,6 +91,25 @@ def test_a_refund_and_a_lost_dispute_together_take_no_more_than_was_given(shop, 
     assert balance(buyer) == (0, 0)
 
 
+def test_what_a_lost_dispute_takes_says_so_also_after_a_refund(shop, buyer):
+    payment = buy(shop, buyer, "large")
+    refunds.refund(payment, amount=2450, reason="half", actor=buyer)
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id), "lost")
+    assert [(each.amount, each.reason) for each in taken()] == [(-525, "refund"), (-525, "dispute")]
+
+
+def test_what_comes_back_after_a_lost_dispute_is_taken_for_the_dispute(
+    shop, buyer, settings, django_capture_on_commit_callbacks
+):
+    settings.QUICKSCALE_BILLING = {"REFUND_DEBT": False}
+    payment, hold = buy(shop, buyer, "large"), ledger.hold(buyer, 1050, reason="work")
+    shop.close_dispute(shop.dispute(payment.stripe_charge_id), "lost")
+    assert list(taken()) == []
+    with django_capture_on_commit_callbacks(execute=True):
+        ledger.capture(hold, 50)
+    assert [(each.amount, each.reason) for each in taken()] == [(-1000, "dispute")]
+
+
 def test_a_partial_dispute_that_is_lost_takes_its_part(shop, buyer):
     payment = buy(shop, buyer, "large")
     shop.close_dispute(shop.dispute(payment.stripe_charge_id, amount=2450), "lost")
@@ -109,6 +134,29 @@ def test_refills_wait_while_their_money_is_disputed(clock, shop, buyer):
     calendar.sweep()
     assert balance(buyer) == (500, 500)
     assert ledger.balance(buyer).available == 500
+
+
+def test_the_bonus_of_a_first_period_that_is_disputed_before_it_is_heard_of_is_given_frozen(shop, buyer):
+    shop.webhooks.hold()
+    session = checkout.start(buyer, "pro")
+    shop.pay(session)
+    [charge] = stripe_client().v1.charges.list().data
+    dispute = shop.dispute(charge.id)
+    facts.settle_session(str(session.stripe_id))
+    assert balance(buyer) == (1_000, 0)
+    shop.webhooks.deliver()
+    shop.close_dispute(dispute, "won")
+    refilling.sweep()
+    assert balance(buyer) == (11_000, 11_000)
+
+
+def test_what_is_over_is_not_frozen(clock, shop, buyer):
+    payment, calendar = buy(shop, buyer, "basic", interval="year"), Calendar(clock, shop)
+    calendar.shift(timedelta(days=40))
+    calendar.sweep()
+    shop.dispute(payment.stripe_charge_id)
+    assert balance(buyer) == (500, 0)
+    assert Dispute.objects.get().frozen.count() == 1
 
 
 def test_events_in_any_number_change_nothing_more(shop, buyer):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -280,6 +281,23 @@ def test_the_admin_sees_the_same_timeline_on_an_accounts_page(calendar, buyer):
     page = text_of(admin.get(f"/admin/quickscale_credits/creditaccount/{buyer.credit_account.pk}/change/"))
     for words in ("Timeline", "1000 credits", "49.00 USD", "text-summary"):
         assert words in page
+
+
+@pytest.mark.parametrize("path", ["/credits/", "/credits/history.csv", TIMELINE])
+def test_owners_read_what_they_bought_and_its_receipt_where_the_ledger_has_an_id_of_stripes(
+    calendar, buyer, browser, path
+):
+    payment = buy(calendar, buyer, "large")
+    history.receipt(payment)
+    payment.refresh_from_db()
+    calendar.shift(timedelta(hours=1))
+    buy(calendar, buyer, "basic")
+    calendar.simulator.dispute(history.payments(buyer).last().stripe_payment_intent_id)
+    answer = browser.get(path)
+    page = b"".join(answer).decode()
+    assert f"1000 credits · {payment.receipt.number}" in page
+    assert "Basic" in page
+    assert re.findall(r"\b(?:cs|in|pi|sub|dp|du)_\w+", page) == []
 
 
 @pytest.mark.once

@@ -2,18 +2,19 @@
 for once, and the next event, or reconciliation, makes the rows right."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 from djstripe.models import Event
 
-from quickscale_billing import checkout, facts, reconciliation, subscriptions
-from quickscale_billing.models import CheckoutSession, PlanSubscription
+from quickscale_billing import checkout, facts, reconciliation, refunds, subscriptions
+from quickscale_billing.models import CheckoutSession, Payment, PlanSubscription, Refund
 from quickscale_billing.stripe import endpoints, webhooks
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.testing import assert_balance
@@ -77,6 +78,11 @@ def sessions_of(shop: Any, owner: Any) -> list[Any]:
     return [each for each in made if each["metadata"]["quickscale_account"] in accounts]
 
 
+def refunded(shop: Any, owner: Any) -> list[int]:
+    intents = set(Payment.objects.filter(account__owner=owner).values_list("stripe_payment_intent_id", flat=True))
+    return [each["amount"] for each in shop.sandbox.all("refund") if each["payment_intent"] in intents]
+
+
 def charged(shop: Any, owner: Any) -> list[int]:
     customers = set(owner.credit_account.customers.values_list("stripe_id", flat=True))
     return [each["amount"] for each in shop.sandbox.all("charge") if each["customer"] in customers]
@@ -113,6 +119,51 @@ def test_what_was_paid_is_given_once_though_settling_it_is_killed(
     for number, scene in killed_everywhere(killer, "settle", lambda: payer(shop, item)):
         tell(shop, number)
         assert_balance(scene.owner(), worth)
+
+
+def finish_at(moment: datetime) -> None:
+    with time_machine.travel(moment):
+        refunds.finish()
+
+
+def test_a_refund_that_is_killed_is_paid_back_once(shop: Any, killer: Killer) -> None:
+    later = timezone.now() + refunds.ABANDONED_AFTER * 2
+    for number, scene in killed_everywhere(killer, "pay back", lambda: subscriber(shop, "large")):
+        owner = scene.owner()
+        asked = Refund.objects.filter(payment__account__owner=owner)
+        was_asked = asked.exists()
+        if number % 2:
+            finish_at(later)
+        tell(shop, number)
+        finish_at(later)
+        assert refunded(shop, owner) == ([2450] if was_asked else [])
+        assert_balance(owner, 525 if was_asked else 1_050)
+        assert [each.status for each in asked] == (["succeeded"] if was_asked else [])
+
+
+def test_a_refund_that_cancels_and_is_killed_does_both_once(shop: Any, killer: Killer) -> None:
+    later = timezone.now() + refunds.ABANDONED_AFTER * 2
+
+    def scheduled() -> Scene:
+        scene = subscriber(shop, "pro")
+        subscriptions.change_plan(scene.owner(), "basic")
+        return scene
+
+    for number, scene in killed_everywhere(killer, "pay back and cancel", scheduled):
+        owner = scene.owner()
+        asked = Refund.objects.filter(payment__account__owner=owner)
+        was_asked = asked.exists()
+        if number % 2:
+            finish_at(later)
+        tell(shop, number)
+        finish_at(later)
+        tell(shop, number)
+        assert refunded(shop, owner) == ([4900] if was_asked else [])
+        assert_balance(owner, 0 if was_asked else 11_000)
+        subscription = PlanSubscription.objects.get(account=owner.credit_account)
+        assert (subscription.status, [each.status for each in asked]) == (
+            ("canceled", ["succeeded"]) if was_asked else ("active", [])
+        )
 
 
 @pytest.mark.parametrize(

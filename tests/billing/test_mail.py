@@ -10,6 +10,7 @@ from django.core import mail as outbox
 from django.core.management import call_command
 from django.test import TestCase
 from django.utils import timezone, translation
+from djstripe.models import WebhookEndpoint, WebhookEventTrigger
 
 from quickscale_billing import billing, checkout, facts, mail, payment_methods, refunds, stopping, subscriptions
 from quickscale_billing.mail.readers import staff
@@ -386,6 +387,7 @@ def everything_called(name: str, account: CreditAccount) -> dict[Mail.Kind, dict
         Mail.Kind.CREDITS_LOW: {"available": "1", "threshold": "2"},
         Mail.Kind.CREDITS_EXPIRING: {"credits": "1", "expires_at": now.isoformat()},
         Mail.Kind.TOP_UP_STOPPED: {"reason": "declined"},
+        Mail.Kind.WEBHOOKS_REFUSED: {"count": 1, "since": now.isoformat()},
     }
 
 
@@ -406,6 +408,39 @@ class Elements(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def refused_at(endpoint: Any, **kept: Any) -> None:
+    WebhookEventTrigger.objects.create(webhook_endpoint=endpoint, remote_ip="192.0.2.1", headers={}, body="", **kept)
+
+
+def sweep_after(clock: Any, step: timedelta) -> None:
+    clock.shift(step)
+    call_command("settle_facts", verbosity=0)
+
+
+def test_staff_is_told_of_refused_webhooks_at_most_once_in_an_hour(shop, buyer, clock):
+    endpoint = WebhookEndpoint.objects.get()
+    for _ in range(30):
+        refused_at(endpoint)
+    sweep_after(clock, timedelta(seconds=30))
+    assert sent() == []  # they may be being checked
+    for minutes in (1, 20, 39):
+        sweep_after(clock, timedelta(minutes=minutes))
+        refused_at(endpoint)
+    [letter] = sent("webhooks_refused")
+    assert letter.to == ["boss@shop.example"]
+    both_say(letter, ": 30.", "at most once an hour")
+    sweep_after(clock, timedelta(minutes=2))
+    both_say(sent("webhooks_refused")[0], ": 3.")
+    sweep_after(clock, 3 * timedelta(hours=1))
+    assert sent() == []
+
+
+def test_what_was_believed_is_told_to_nobody(shop, buyer, clock):
+    refused_at(WebhookEndpoint.objects.get(), valid=True)
+    sweep_after(clock, timedelta(minutes=5))
+    assert sent() == []
 
 
 def test_whoever_is_closed_is_written_to_no_more_and_forgotten(shop, buyer):

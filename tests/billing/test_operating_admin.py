@@ -3,18 +3,21 @@
 import csv
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 
-from quickscale_billing import checkout
-from quickscale_billing.models import Fact, InboxItem, Payment, PlanSubscription
+from quickscale_billing import checkout, refunds
+from quickscale_billing.models import Fact, InboxItem, Payment, PlanSubscription, Refund
 from quickscale_billing.roles import ROLES, make_roles
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits.testing import assert_balance
+from tests.billing.damaging import damaged
 from tests.billing.webhooks import connect
 
 ADMIN = "/admin/quickscale_billing/"
@@ -98,11 +101,24 @@ def test_what_was_paid_back_at_stripe_unheard_is_drift_and_settled_again_with_a_
 
 
 @pytest.mark.once
-def test_an_investigation_is_of_use_while_stripe_is_away(ada: Any, admin_client: Any, outage: Any) -> None:
-    with outage():
+@pytest.mark.parametrize("answers", range(4))
+def test_an_investigation_is_of_use_while_stripe_is_away(
+    ada: Any, admin_client: Any, outage: Any, answers: int
+) -> None:
+    with outage(after=answers):
         response = admin_client.get(investigation())
     assert (response.status_code, "Stripe could not answer" in response.content.decode()) == (200, True)
     assert admin_client.get(f"{ADMIN}payment/999999/investigate/").status_code == 404
+
+
+@pytest.mark.once
+def test_what_cannot_be_settled_again_is_said_and_logged(ada: Any, admin_client: Any) -> None:
+    stripe_client().v1.refunds.create({"payment_intent": Payment.objects.get().stripe_payment_intent_id, "amount": 100})
+    Payment.objects.update(retrieved_at=None)
+    with damaged(ada):
+        page = admin_client.post(investigation(), {"reason": "Asked"}, follow=True).content.decode()
+    assert ("run verify_ledger" in page, "is settled" in page) == (True, False)
+    assert "Could not be settled again: Asked" in LogEntry.objects.get().change_message
 
 
 def test_an_item_of_the_inbox_is_settled_again_with_a_reason(ada: Any, admin_client: Any) -> None:
@@ -197,6 +213,43 @@ def test_each_role_may_what_it_is_for_and_nothing_else(ada: Any, staff_of: Any, 
     got = statuses(staff_of(role))
     assert {name for name, status in got.items() if status in {200, 302}} == may
     assert {status for name, status in got.items() if name not in may} <= {403}
+
+
+ACTS = {("inboxitem", "settle"), ("mail", "resend"), ("autotopup", "stop")}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("role", "acts"), [("", set()), ("Support", ACTS), ("Billing", ACTS), ("Analyst", set())])
+def test_each_role_has_its_actions_in_the_lists_and_no_row_to_write(
+    staff_of: Any, rf: Any, role: str, acts: set[Any]
+) -> None:
+    staff_of(role)
+    request = rf.get("/")
+    request.user = get_user_model().objects.get(username=f"member-{role}")
+    admins = {name: each for model, each in site._registry.items() if (name := named(model))}
+    offered = {(name, action) for name, each in admins.items() for action in each.get_actions(request)}
+    assert {each for each in offered if each[1] != "export_csv"} == acts
+    writes = ("has_add_permission", "has_change_permission", "has_delete_permission")
+    assert not [(name, write) for name, each in admins.items() for write in writes if getattr(each, write)(request)]
+
+
+def named(model: Any) -> str:
+    return model._meta.model_name if model._meta.app_label == "quickscale_billing" else ""
+
+
+@pytest.mark.parametrize("role", ["", "Support", "Analyst"])
+def test_who_may_not_pay_back_cannot_by_a_form_that_somebody_else_has_opened_or_sent(
+    ada: Any, staff_of: Any, role: str
+) -> None:
+    payment, token = Payment.objects.get(), uuid4()
+    address = f"{ADMIN}payment/{payment.pk}/refund/"
+    sent = {"amount": "49", "reason": "asked", "token": str(token)}
+    client = staff_of(role)
+    assert client.post(address, sent).status_code == 403
+    assert not Refund.objects.exists()
+    refunds.requested(payment, amount=4900, reason="asked", actor=None, token=token)  # and not sent yet
+    assert client.post(address, sent).status_code == 403
+    assert (Refund.objects.get().status, list(stripe_client().v1.refunds.list().data)) == ("requested", [])
 
 
 @pytest.mark.django_db

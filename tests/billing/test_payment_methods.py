@@ -254,6 +254,17 @@ def test_while_stripe_is_away_the_page_says_so(shop: Any, buyer: Any, browser: C
     assert f'href="{PAGE}"' in text_of(answer)
 
 
+def test_where_stripe_refuses_the_page_is_shown_without_cards(
+    shop: Any, buyer: Any, browser: Client, outage: Any
+) -> None:
+    add(shop, buyer)
+    with outage(status=400):
+        answer = browser.get(PAGE)
+    assert answer.status_code == 200
+    assert "did not tell us your payment methods" in text_of(answer)
+    assert "No card is kept for you." not in text_of(answer)
+
+
 def test_stripes_portal_is_led_to_where_the_settings_say_so(shop: Any, browser: Client, settings: Any) -> None:
     assert browser.post(PAGE + "portal/").status_code == 404
     settings.QUICKSCALE_BILLING = {"PORTAL": True}

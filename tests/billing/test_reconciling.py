@@ -10,7 +10,16 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from quickscale_billing import checkout, reconciliation, refunds, subscriptions
-from quickscale_billing.models import CheckoutSession, Fact, Payment, PlanSubscription, Purchase, Refill, Refund
+from quickscale_billing.models import (
+    CheckoutSession,
+    Fact,
+    Invoice,
+    Payment,
+    PlanSubscription,
+    Purchase,
+    Refill,
+    Refund,
+)
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits.models import LedgerEntry
 from quickscale_credits.testing import assert_balance
@@ -18,6 +27,7 @@ from tests.billing.time import Calendar
 from tests.billing.webhooks import connect
 
 DAY = timedelta(days=1)
+ADMIN = "/admin/quickscale_billing/inboxitem/reconcile/"
 
 
 @pytest.fixture
@@ -172,3 +182,91 @@ def test_a_plan_changed_by_us_while_its_events_are_lost_is_no_drift(shop: Any, a
     shop.webhooks.drop()
     subscriptions.change_plan(ada, "basic")
     assert reconcile()[0] == 0
+
+
+def of_kind(kind: str, *, since: timedelta = 30 * DAY, older: int = 500) -> list[str]:
+    found = reconciliation.drift(timezone.now() - since, older=older)
+    return [each.problem for each in found if each.kind == kind]
+
+
+def test_a_refund_that_took_two_months_is_found(clock: Any, shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "large"))
+    made = refunds.refund(Purchase.objects.get(), amount=100, reason="kindness", actor=None)
+    shop.webhooks.drop()
+    Refund.objects.filter(pk=made.pk).update(status="pending")
+    Calendar(clock, shop).shift(60 * DAY)
+    assert of_kind("refund") == ["status is pending here and succeeded at Stripe"]
+    assert reconcile("--repair")[0] == 0
+    assert Refund.objects.get().status == "succeeded"
+
+
+def test_a_dispute_that_was_lost_after_seventy_days_is_found(clock: Any, shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "large"))
+    dispute = shop.dispute(charge_of(Payment.objects.get()))
+    shop.webhooks.drop()
+    shop.close_dispute(dispute, "lost")
+    Calendar(clock, shop).shift(70 * DAY)
+    assert of_kind("dispute") == ["status is needs_response here and lost at Stripe"]
+    assert reconcile("--repair")[0] == 0
+    assert Payment.objects.get().disputed == Payment.objects.get().amount
+    assert_balance(ada, 0)
+
+
+def test_an_open_invoice_that_was_paid_late_is_found(clock: Any, shop: Any, ada: Any) -> None:
+    calendar = Calendar(clock, shop)
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "pro", interval="year"))
+    shop.webhooks.drop()
+    Invoice.objects.update(status="open", amount_paid=0, paid_at=None)  # as it was told before it was paid
+    calendar.shift(40 * DAY)
+    [problem] = of_kind("invoice")
+    assert "status is open here and paid at Stripe" in problem
+    assert reconcile("--repair")[0] == 0
+    assert Invoice.objects.get().status == "paid"
+
+
+def test_a_page_that_was_paid_long_ago_is_found_and_so_is_money_that_came_late(clock: Any, shop: Any, ada: Any) -> None:
+    shop.pay(checkout.start(ada, "large"))
+    slow = checkout.start(ada, "small")
+    shop.pay(slow)
+    CheckoutSession.objects.filter(pk=slow.pk).update(status="complete")  # as it was before the bank sent the money
+    Calendar(clock, shop).shift(40 * DAY)
+    assert of_kind("session") == ["It was paid, and nothing was given for it."] * 2
+    assert reconcile("--repair")[0] == 0
+    assert Purchase.objects.count() == 2
+
+
+def test_only_so_many_older_rows_are_asked_about_and_the_report_says_so(
+    clock: Any, shop: Any, ada: Any, admin_client: Any
+) -> None:
+    first, second = (checkout.start(ada, "large") for _ in range(2))
+    CheckoutSession.objects.filter(pk=first.pk).update(created_at=first.created_at - DAY)
+    Calendar(clock, shop).shift(40 * DAY)
+    assert of_kind("session", older=0) == []
+    code, printed = reconcile("--older", "1")
+    assert (code, first.stripe_id in printed, second.stripe_id in printed) == (1, True, False)
+    assert "Not asked about: 1 older rows that may still change." in printed
+    assert "Not asked" not in reconcile()[1]
+    assert "may still change" not in admin_client.get(ADMIN, {"days": 30}).content.decode()
+
+
+def test_an_older_row_that_stripe_does_not_know_any_more_is_said(clock: Any, shop: Any, ada: Any) -> None:
+    session = checkout.start(ada, "large")
+    Calendar(clock, shop).shift(40 * DAY)
+    shop.sandbox.remove(shop.sandbox.get("checkout.session", session.stripe_id))
+    code, printed = reconcile("--repair")
+    assert (code, f"not settled  {session.stripe_id}" in printed, "Stripe does not know it." in printed) == (
+        1,
+        True,
+        True,
+    )
+
+
+def test_a_refill_that_waits_for_the_end_of_a_dispute_is_no_drift(clock: Any, shop: Any, ada: Any) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "basic", interval="year"))
+    shop.dispute(charge_of(Payment.objects.get()))
+    Calendar(clock, shop).shift(32 * DAY)
+    assert of_kind("refill") == []

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from quickscale_billing import refilling
-from quickscale_billing.models import Refill
+from quickscale_billing.models import PaidSegment, Refill
 from quickscale_credits import ledger
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.signals import balance_depleted
@@ -39,6 +39,14 @@ def test_at_a_renewal_the_rest_of_the_refill_before_expires(subscriber: Subscrib
     assert_balance(subscriber.owner, 6_000)
     subscriber.renew()
     assert_balance(subscriber.owner, 10_000)
+
+
+def test_less_than_a_credit_that_is_left_expires_too(subscriber: Subscriber, clock: Any) -> None:
+    subscriber.subscribe(plan("pro", 100))
+    ledger.spend(subscriber.owner, "99.999999", reason="work")
+    clock.move_to(at("2026-02-15T12:00"))
+    subscriber.renew()
+    assert_balance(subscriber.owner, 100)
 
 
 def test_a_yearly_price_bought_on_31_january_refills_at_the_end_of_each_month(
@@ -141,6 +149,7 @@ def test_refills_stop_when_the_subscription_ends(subscriber: Subscriber, clock: 
     clock.shift(timedelta(days=60))
     assert refilling.sweep() == 0
     assert_balance(subscriber.owner, 0)
+    assert not PaidSegment.objects.get().is_credited_back
 
 
 def test_terms_are_those_of_the_day_on_which_the_period_was_paid(subscriber: Subscriber, clock: Any) -> None:

@@ -94,6 +94,21 @@ def test_currencies_are_added_only_where_a_reporting_currency_and_all_rates_are_
     assert revenue()["net-all"] is None
 
 
+def test_the_reporting_currency_is_shown_first_and_then_the_one_with_most_payments(user, settings):
+    for currency in ("kwd", "usd", "jpy", "usd", "jpy", "jpy"):
+        sale(user, 1_000, currency=currency)
+    assert shown_currencies() == ["jpy", "usd", "kwd"]
+    settings.QUICKSCALE_BILLING = {"REPORTING_CURRENCY": "kwd"}
+    assert shown_currencies() == ["kwd", "jpy", "usd"]
+
+
+def shown_currencies():
+    _, series, tables = answers("revenue", analytics.Period.last_days(7))
+    shown = list(dict.fromkeys(currency for _key, currency in series))
+    assert [f"products-{currency}" for currency in shown] == list(tables)
+    return shown
+
+
 @pytest.mark.parametrize(
     "value",
     [

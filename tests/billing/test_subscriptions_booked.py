@@ -1,4 +1,4 @@
-"""What a subscription's paid invoices give: periods, trials, bonuses, and changes of plan in their midst."""
+"""What a subscription's paid invoices give: periods, bonuses, and changes of plan in their midst."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from quickscale_billing import facts
 from quickscale_billing.exceptions import Unsettled
-from quickscale_billing.models import Customer, Fact, PaidSegment, PlanPrice, PlanSubscription
+from quickscale_billing.models import Customer, Fact, Invoice, PaidSegment, PlanPrice, PlanSubscription
+from quickscale_billing.payments import Money
 from quickscale_credits import ledger
 from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.testing import assert_balance
@@ -44,55 +46,6 @@ def test_nothing_is_booked_twice_however_often_it_is_told(subscriber: Subscriber
         subscriber.tell()
     assert_balance(subscriber.owner, 11_000)
     assert facts_of(subscriber.owner) == ["period", "bonus", "refill"]
-
-
-def test_a_trial_gives_its_own_credits_until_the_first_paid_period(subscriber: Subscriber, clock: Any) -> None:
-    pro = plan("pro", 10_000, signup_bonus=1_000, trial_days=7, trial_credits=50)
-    subscription = subscriber.subscribe(pro, trial=7 * DAY)
-    assert subscription.account.grants.get().expires_at == subscription.trial_end
-    assert_balance(subscriber.owner, 50)
-    clock.shift(7 * DAY + HOUR)
-    subscriber.renew()
-    assert_balance(subscriber.owner, 11_000)
-
-
-def test_a_trial_that_is_paid_early_ends_its_credits(subscriber: Subscriber, clock: Any) -> None:
-    subscriber.subscribe(plan("pro", 100, trial_credits=50), trial=7 * DAY)
-    clock.shift(DAY)
-    subscriber.change(trial_end=at("2026-01-16T12:00"), billing_anchor=at("2026-01-16T12:00"))
-    subscriber.pay_period(at("2026-01-16T12:00"))
-    subscriber.tell()
-    assert_balance(subscriber.owner, 100)
-
-
-def test_an_owner_has_one_trial_ever(subscriber: Subscriber, clock: Any) -> None:
-    pro = plan("pro", 100, trial_credits=50)
-    subscriber.subscribe(pro, trial=7 * DAY)
-    subscriber.end()
-    Subscriber(subscriber.owner).subscribe(pro, trial=7 * DAY)
-    assert_balance(subscriber.owner, 50)
-
-
-def test_a_trial_that_was_over_before_it_was_heard_of_gives_nothing_and_is_used_up(
-    subscriber: Subscriber, clock: Any
-) -> None:
-    pro = plan("pro", 100, trial_credits=50)
-    subscriber.gets_through = False
-    subscriber.subscribe(pro, trial=7 * DAY)
-    subscriber.gets_through = True
-    clock.shift(8 * DAY)
-    subscriber.tell()
-    assert_balance(subscriber.owner, 0)
-    assert Fact.objects.get().kind == "trial"
-
-
-def test_in_a_trial_the_plan_changes_and_credits_do_not(subscriber: Subscriber) -> None:
-    subscriber.subscribe(plan("basic", 500, trial_credits=50), trial=7 * DAY)
-    plan("pro", 2_000, trial_credits=900)
-    subscriber.change(price_id="price_pro_month")
-    subscription = subscriber.tell()
-    assert subscription.plan.slug == "pro"
-    assert_balance(subscriber.owner, 50)
 
 
 def test_the_bonus_is_given_once_though_the_owner_subscribes_again(subscriber: Subscriber) -> None:
@@ -154,6 +107,25 @@ def test_the_difference_is_rounded_down_at_the_sixth_place(subscriber: Subscribe
     clock.shift(MONTH * 2 / 3)
     subscriber.change_price(plan("pro", 1))
     assert_balance(subscriber.owner, "0.333333")
+
+
+def test_what_an_upgrade_would_give_is_told_and_not_given(subscriber: Subscriber, clock: Any) -> None:
+    subscription = subscriber.subscribe(plan("basic", 500))
+    clock.shift(MONTH / 2)
+    subscriber.gets_through = False
+    subscriber.change_price(plan("pro", 2_000))
+    assert facts.worth_of(subscription, subscriber.invoices[-1]) == 750
+    assert_balance(subscriber.owner, 500)
+    assert not Fact.objects.filter(kind="upgrade").exists()
+    assert PaidSegment.objects.count() == 1
+
+
+def test_what_cannot_be_booked_would_give_nothing(subscriber: Subscriber, clock: Any) -> None:
+    subscription = subscriber.subscribe(plan("basic", 500))
+    subscriber.gets_through = False
+    subscriber.change_price(plan("pro", 2_000))
+    PlanPrice.objects.filter(plan__slug="pro").update(stripe_price_id=None)
+    assert facts.worth_of(subscription, subscriber.invoices[-1]) == 0
 
 
 def test_with_full_an_upgrade_fills_up_to_a_whole_refill(subscriber: Subscriber, clock: Any, settings: Any) -> None:
@@ -230,6 +202,33 @@ def test_with_rollover_what_stripe_credited_back_ends_and_the_rest_is_carried(
     assert_balance(subscriber.owner, 3_200)
 
 
+def test_what_was_credited_back_comes_off_the_newest_of_what_gave_the_refill_first(
+    subscriber: Subscriber, clock: Any
+) -> None:
+    pro = plan("pro", 2_000)
+    subscriber.subscribe(plan("basic", 500))
+    clock.shift(MONTH / 2)
+    subscriber.change_price(pro)
+    subscriber.change_price(pro, "year")
+    first = PlanSubscription.objects.get().refills.earliest("starts_at")
+    worths = first.facts.order_by("pk").values_list("kind", "worth", "credited_back")
+    assert list(worths) == [("refill", 250, 250), ("upgrade", 0, 750)]
+    assert_balance(subscriber.owner, 2_000)
+
+
+def test_of_a_refill_whose_money_was_away_nothing_is_credited_back(subscriber: Subscriber, clock: Any) -> None:
+    pro = plan("pro", 3_100)
+    subscriber.subscribe(pro, "year")
+    subscriber.pay_back(100)
+    clock.move_to(at("2026-02-15T12:00"))
+    subscriber.tell()
+    subscriber.pay_back(0)
+    assert_balance(subscriber.owner, 3_100)
+    clock.shift(DAY)
+    subscriber.change_price(pro, "month")
+    assert set(Fact.objects.filter(kind="refill", entry=None).values_list("credited_back", flat=True)) == {0}
+
+
 def test_what_was_spent_of_a_time_that_was_credited_back_comes_off_the_next_refill(
     subscriber: Subscriber, clock: Any
 ) -> None:
@@ -297,10 +296,12 @@ def test_a_customer_that_was_linked_anew_is_drift_and_no_second_grant(subscriber
     assert_balance(subscriber.owner, 100)
 
 
-def test_another_mode_is_refused(subscriber: Subscriber, settings: Any) -> None:
+@pytest.mark.parametrize(("livemode", "words"), [(False, "test mode; .* live"), (True, "live mode; .* test")])
+def test_another_mode_is_refused(subscriber: Subscriber, settings: Any, livemode: bool, words: str) -> None:
     subscriber.subscribe(plan("pro", 100))
-    settings.STRIPE_LIVE_MODE = True
-    with pytest.raises(Unsettled, match="of test mode"):
+    settings.STRIPE_LIVE_MODE = not livemode
+    subscriber.change(livemode=livemode)
+    with pytest.raises(Unsettled, match=words):
         subscriber.tell()
 
 
@@ -310,7 +311,7 @@ def test_an_older_answer_does_not_overwrite_a_newer_one(subscriber: Subscriber, 
     clock.shift(HOUR)
     subscriber.change(cancel_at_period_end=True)
     subscriber.tell()
-    facts.book_subscription(older, subscriber.invoices, asked)
+    facts.book_subscription(older, subscriber.invoices, Money(states={}, began=asked))
     assert PlanSubscription.objects.get().cancel_at_period_end
 
 
@@ -357,3 +358,28 @@ def test_a_plan_without_credits_is_a_plan(subscriber: Subscriber) -> None:
     subscriber.subscribe(plan("seat", 0))
     assert_balance(subscriber.owner, 0)
     assert subscriber.refills == [("15 Jan", Decimal(0))]
+
+
+def test_an_answer_asked_for_earlier_does_not_overwrite_an_invoice(subscriber: Subscriber) -> None:
+    asked = timezone.now() - timedelta(seconds=5)
+    subscriber.subscribe(plan("pro", 10_000))
+    older = [replace(each, status="open", amount_paid=0, attempts=1) for each in subscriber.invoices]
+    facts.book_subscription(subscriber.state, older, Money(states={}, began=asked))
+    invoice = Invoice.objects.get()
+    assert (invoice.status, invoice.attempts) == ("paid", 0)
+
+
+def test_what_did_not_change_is_still_newer_than_an_answer_asked_for_before_it(
+    subscriber: Subscriber, clock: Any
+) -> None:
+    subscriber.subscribe(plan("pro", 10_000))
+    clock.shift(timedelta(seconds=5))
+    asked = timezone.now()
+    clock.shift(timedelta(seconds=5))
+    subscriber.invoices[0] = replace(subscriber.invoices[0], status="open", amount_paid=0)
+    subscriber.tell()
+    clock.shift(timedelta(seconds=5))
+    subscriber.tell()
+    older = [replace(subscriber.invoices[0], status="void")]
+    facts.book_subscription(subscriber.state, older, Money(states={}, began=asked))
+    assert Invoice.objects.get().status == "open"

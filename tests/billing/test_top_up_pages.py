@@ -1,5 +1,6 @@
 """What an owner sees of their auto top-up, and what staff does about it."""
 
+import re
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -58,17 +59,23 @@ def shown(browser: Client) -> str:
     return " ".join(browser.get(PAGE).content.decode().split())
 
 
+def given(browser: Client, **changed: str) -> dict[str, str]:
+    """The form as it is sent from the page of now."""
+    offered = re.search(r'name="offered" value="([^"]+)"', shown(browser))
+    return GIVEN | {"offered": offered[1] if offered else ""} | changed
+
+
 def test_an_owner_adds_a_card_agrees_changes_it_and_turns_it_off(shop: Any, ada: Any, browser: Client) -> None:
     assert "Add a card" in shown(browser)
     assert browser.post(PAGE, GIVEN).status_code == 422
     add_card(shop, ada)
     assert "Visa •••• 4242 is charged." in shown(browser)
-    assert browser.post(PAGE, GIVEN).status_code == 302
+    assert browser.post(PAGE, given(browser)).status_code == 302
     assert "100 credits for 7.00 USD, when fewer than 20 credits are available." in shown(browser)
     agreed = AutoTopUp.objects.get()
     assert (agreed.monthly_cap, agreed.consented_by) == (7000, str(ada.pk))
     assert agreed.consent_wording.startswith("I agree that my default payment method is charged")
-    browser.post(PAGE, GIVEN | {"pack": "large", "monthly_cap": "49"})
+    browser.post(PAGE, given(browser, pack="large", monthly_cap="49"))
     assert "0.00 USD of at most 49.00 USD in this month." in shown(browser)
     browser.post(OFF)
     assert "Turned off by the owner" in shown(browser)
@@ -78,9 +85,30 @@ def test_an_owner_adds_a_card_agrees_changes_it_and_turns_it_off(shop: Any, ada:
 def test_what_cannot_be_meant_is_told_beside_its_field(shop: Any, ada: Any, browser: Client) -> None:
     add_card(shop, ada)
     for wrong, told in WRONG:
-        response = browser.post(PAGE, GIVEN | wrong)
+        response = browser.post(PAGE, given(browser) | wrong)
         assert (response.status_code, told in response.content.decode()) == (422, True), wrong
     assert not AutoTopUp.objects.exists()
+
+
+@pytest.mark.parametrize("changed", [{"amount": 900}, {"currency": "eur"}, {"credits": 90}])
+def test_what_changed_since_the_page_was_opened_is_asked_for_again(
+    shop: Any, ada: Any, browser: Client, changed: dict[str, Any]
+) -> None:
+    add_card(shop, ada)
+    seen = given(browser)
+    CreditPack.objects.filter(slug="small").update(**changed)
+    answer = browser.post(PAGE, seen)
+    assert (answer.status_code, AutoTopUp.objects.count()) == (422, 0)
+    assert "Look at it, and agree again." in answer.content.decode()
+    assert "checked" not in answer.content.decode()
+    assert browser.post(PAGE, given(browser)).status_code == 302
+
+
+def test_a_change_of_another_pack_is_no_matter(shop: Any, ada: Any, browser: Client) -> None:
+    add_card(shop, ada)
+    seen = given(browser)
+    CreditPack.objects.filter(slug="large").update(amount=900)
+    assert browser.post(PAGE, seen).status_code == 302
 
 
 def test_a_payment_that_waits_for_the_owner_leads_to_its_page(shop: Any, ada: Any, browser: Client) -> None:
@@ -110,6 +138,23 @@ def test_a_cap_that_is_reached_is_told(shop: Any, ada: Any, browser: Client) -> 
     run_low(ada)
     call_command("top_up", verbosity=0)
     assert "it goes on with the next month" in shown(browser)
+
+
+def test_where_stripe_refuses_the_page_is_shown_and_can_turn_it_off(
+    shop: Any, ada: Any, browser: Client, outage: Any
+) -> None:
+    add_card(shop, ada, CHALLENGED_LATER)
+    agree(ada)
+    run_low(ada)
+    call_command("top_up", verbosity=0)
+    with outage(status=400):
+        page = shown(browser)
+        assert "did not tell us your payment methods" in page
+        assert "there is none" not in page
+        assert "Nothing is bought by itself any more." in browser.post(OFF, follow=True).content.decode()
+    assert not AutoTopUp.objects.get().is_on
+    call_command("top_up", verbosity=0)
+    assert (attempts(), charges(shop)) == (["canceled"], [])
 
 
 def test_where_it_is_not_offered_there_is_no_page(browser: Client, settings: Any) -> None:
@@ -152,7 +197,7 @@ def test_the_lists_of_the_admin_find_by_owner_and_invoice(shop: Any, ada: Any, a
     run_low(ada)
     call_command("top_up", verbosity=0)
     for query in ("ada", str(TopUp.objects.get().stripe_invoice_id)):
-        for kind in ("autotopup", "topup"):
+        for kind in ("autotopup", "topup", "topupconsent"):
             page = admin_client.get(f"/admin/quickscale_billing/{kind}/", {"q": query})
             assert page.context["cl"].result_count == 1
     assert "large" not in admin_client.get("/admin/quickscale_billing/topup/export/").getvalue().decode()

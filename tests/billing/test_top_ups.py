@@ -1,6 +1,7 @@
 """A pack that is bought by itself: when it is due, what comes of it, and when it is not bought any more."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +15,18 @@ from django.utils import timezone
 
 from quickscale_billing import billing, charging, checkout, facts, history, payment_methods, refunds, signals, topup
 from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, StripeUnavailable, UnknownItem, Unsettled
-from quickscale_billing.models import AutoTopUp, CreditPack, Customer, Fact, Invoice, Payment, Purchase, TopUp
+from quickscale_billing.models import (
+    AutoTopUp,
+    CreditPack,
+    Customer,
+    Fact,
+    Invoice,
+    Payment,
+    Purchase,
+    TopUp,
+    TopUpConsent,
+)
+from quickscale_billing.stripe.client import stripe_client
 from quickscale_billing.testing.checkout import Payer, method_for
 from quickscale_billing.testing.resources import attaching
 from quickscale_credits import analytics, ledger
@@ -124,6 +136,31 @@ def test_tax_comes_on_top_and_counts_towards_the_cap(shop, ada, settings):
     assert (charges(shop), attempts()) == ([840], ["canceled", "paid"])
     sweep()
     assert len(attempts()) == 2
+
+
+@pytest.mark.parametrize(
+    ("cap", "charged", "why"), [(700, [], "cap_too_low"), (839, [], "cap_too_low"), (840, [840], "")]
+)
+def test_a_cap_that_leaves_no_room_for_the_tax_in_any_month_turns_it_off(
+    shop, ada, settings, stopped, django_capture_on_commit_callbacks, cap, charged, why
+):
+    settings.QUICKSCALE_BILLING |= {"CHECKOUT": {"automatic_tax": {"enabled": True}}}
+    shop.tax_percent = 20
+    agree(ada, monthly_cap=cap)
+    run_low(ada)
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep()
+        sweep()
+    assert (charges(shop), reason(), stopped) == (charged, why, [why] if why else [])
+    assert len(attempts()) == 1
+
+
+def test_without_tax_a_cap_of_the_price_buys_one_a_month(shop, ada):
+    agree(ada, monthly_cap=700)
+    for _ in range(2):
+        run_low(ada)
+        sweep()
+    assert (charges(shop), reason()) == ([700], "")
 
 
 def test_the_history_and_the_timeline_list_it(shop, ada):
@@ -294,6 +331,47 @@ def test_money_that_goes_back_takes_the_credits_along(shop, ada):
     assert_balance(ada, 5)
 
 
+@pytest.mark.parametrize("amount", [350, 700])
+def test_a_top_up_that_is_refunded_is_not_bought_again(shop, ada, stopped, amount, django_capture_on_commit_callbacks):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    with django_capture_on_commit_callbacks(execute=True):
+        refunds.refund(Purchase.objects.get(), amount=amount, reason="not wanted", actor=None)
+    assert stopped == [reason()] == ["refunded"]
+    run_low(ada)
+    sweep()
+    assert charges(shop) == [700]
+
+
+def test_a_refund_made_at_stripe_turns_it_off_as_well(shop, ada):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    stripe_client().v1.refunds.create({"payment_intent": Payment.objects.get().stripe_payment_intent_id})
+    shop.webhooks.deliver()
+    sweep()
+    assert (reason(), charges(shop)) == ("refunded", [700])
+
+
+def test_who_agrees_after_a_refund_is_not_turned_off_by_hearing_of_it_again(shop, ada, calendar):
+    agree(ada)
+    run_low(ada)
+    sweep()
+    refunds.refund(Purchase.objects.get(), reason="not wanted", actor=None)
+    calendar.shift(HOUR)
+    assert agree(ada).is_on
+    facts.settle_payment(Payment.objects.get().stripe_payment_intent_id)
+    assert topup.current(ada).is_on
+
+
+def test_the_refund_of_what_was_bought_by_hand_leaves_it_on(shop, ada):
+    agree(ada)
+    shop.pay(checkout.start(ada, "small"))
+    refunds.refund(Purchase.objects.get(), reason="not wanted", actor=None)
+    assert topup.current(ada).is_on
+
+
 def test_a_dispute_that_is_lost_takes_the_credits(shop, ada):
     agree(ada)
     run_low(ada)
@@ -321,6 +399,19 @@ def test_what_was_agreed_is_kept_with_who_said_so_and_when(ada):
     assert topup.current(ada) == agreed
 
 
+def test_each_time_that_somebody_agreed_is_kept(ada, calendar):
+    began = timezone.now()
+    agree(ada)
+    calendar.shift(HOUR)
+    topup.turn_on(ada, "large", threshold=30, monthly_cap=9000, wording="More of it.", actor=ada)
+    second, first = TopUpConsent.objects.all()
+    assert (first.consented_at, first.consent_wording, first.monthly_cap) == (began, "Charge my card.", 7000)
+    assert (first.pack.slug, first.amount, first.currency, first.given) == ("small", 700, "usd", 100)
+    assert (second.consented_by, second.consent_wording, second.threshold) == (str(ada.pk), "More of it.", 30)
+    billing.close(ada)
+    assert set(TopUpConsent.objects.values_list("consented_by", "consent_wording")) == {("", "")}
+
+
 def test_what_cannot_be_meant_is_refused(ada):
     for wrong in ({"threshold": 101}, {"threshold": 0}, {"monthly_cap": 699}, {"monthly_cap": 7.5}):
         with pytest.raises(ValueError, match="not "):
@@ -340,6 +431,20 @@ def test_where_it_is_not_offered_nothing_is_bought(shop, ada, settings):
     settings.QUICKSCALE_BILLING = {}
     sweep()
     assert charges(shop) == []
+
+
+@pytest.mark.parametrize("after", range(2, 8))
+def test_where_it_is_not_offered_any_more_what_was_begun_is_not_charged(shop, ada, settings, outage, calendar, after):
+    agree(ada)
+    run_low(ada)
+    with outage(after=after), suppress(StripeUnavailable):
+        charging.charge(ada.credit_account)
+    settings.QUICKSCALE_BILLING = {}
+    before = charges(shop)
+    calendar.shift(timedelta(minutes=6))
+    sweep()
+    assert charges(shop) == before
+    assert not TopUp.objects.pending().exists()
 
 
 def test_closing_turns_it_off_and_forgets_who_agreed(shop, stranger):

@@ -37,7 +37,7 @@ def test_the_command_makes_it_and_says_that_all_is_well(
     call_command("check_webhooks", "--create", "https://shop.example")
     said = capsys.readouterr().out
     assert said.startswith("Made https://shop.example/stripe/webhook/")
-    assert said.endswith("Stripe's events reach this site.\n")
+    assert said.endswith("Stripe's webhook endpoint is set up as it should be.\n")
 
 
 def test_without_one_the_command_says_how_to_make_it(stripe_simulator: Any) -> None:

@@ -20,6 +20,7 @@ from quickscale_billing import checkout, inbox
 from quickscale_billing.models import CheckoutSession, CreditPack, Customer, Fact, InboxItem, Purchase
 from quickscale_billing.stripe import webhooks
 from quickscale_billing.testing.webhooks import signature
+from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.testing import assert_balance
 from tests.billing.webhooks import connect
 
@@ -74,6 +75,17 @@ def test_a_pack_that_was_paid_is_given_when_its_webhook_comes(shop: Any, paid: C
     shop.webhooks.deliver()
     assert_balance(buyer, 1_050)
     assert InboxItem.objects.get().state == "settled"
+    assert CheckoutSession.objects.get().status == "complete"
+
+
+def test_it_is_given_to_whoever_began_the_checkout_though_the_customer_is_linked_anew(
+    shop: Any, paid: CheckoutSession, buyer: Any
+) -> None:
+    other = get_user_model().objects.create_user("grace")
+    Customer.objects.update(account=open_account(other))
+    shop.webhooks.deliver()
+    assert_balance(buyer, 1_050)
+    assert_balance(other, 0)
 
 
 def test_it_is_given_where_each_request_is_a_transaction(
@@ -110,8 +122,11 @@ def test_another_event_about_what_was_paid_gives_nothing_more(
     assert Fact.objects.count() == 1
 
 
-def test_an_event_about_a_session_that_is_not_paid_gives_nothing(shop: Any, endpoint: Any, buyer: Any) -> None:
-    session = checkout.start(buyer, "large")
+@pytest.mark.parametrize("item", ["large", "basic"])
+def test_an_event_about_a_session_that_is_not_paid_gives_nothing(
+    shop: Any, endpoint: Any, buyer: Any, item: str
+) -> None:
+    session = checkout.start(buyer, item)
     assert sent(endpoint, completed(session)) == 200
     assert_balance(buyer, 0)
     assert InboxItem.objects.get().state == "settled"

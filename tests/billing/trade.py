@@ -129,19 +129,23 @@ class Trade:
             stripe_line_id=self.name("il"),
         )
         self.pay(sub.account, full - discount, currency, starts_at, invoice=invoice)
-        if self.chance.random() < 0.05:  # a later one that nobody could collect
-            Invoice.objects.create(
-                account=sub.account,
-                subscription=sub,
-                stripe_id=self.name("in"),
-                status=self.chance.choice(["open", "void", "uncollectible"]),
-                currency=currency,
-                attempts=self.chance.choice([0, 1, 4]),
-                total=full + 33,
-                tax=33,
-                created_at=starts_at,
-            )
+        if self.chance.random() < 0.05:
+            self.leave_uncollected(sub, full, currency, starts_at)
         return closed_at or ends_at
+
+    def leave_uncollected(self, sub, full, currency, at) -> None:
+        """A later invoice, which nobody could collect."""
+        Invoice.objects.create(
+            account=sub.account,
+            subscription=sub,
+            stripe_id=self.name("in"),
+            status=self.chance.choice(["open", "void", "uncollectible"]),
+            currency=currency,
+            attempts=self.chance.choice([0, 1, 4]),
+            total=full + 33,
+            tax=33,
+            created_at=at,
+        )
 
     def pay(self, account, net, currency, at, *, invoice=None):
         tax = net * self.chance.choice([0, 19, 7]) // 100

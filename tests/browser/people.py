@@ -8,7 +8,7 @@ CUSTOMER = "ada@inkwell.example"
 NEARLY_OUT = "nell@inkwell.example"
 ADMIN = "admin@inkwell.example"
 MEMBER = "mila@inkwell.example"
-STAFF = ["support@inkwell.example", "billing@inkwell.example", "analyst@inkwell.example"]
+SUPPORT, BILLING, ANALYST = "support@inkwell.example", "billing@inkwell.example", "analyst@inkwell.example"
 
 
 def log_in(page, email):

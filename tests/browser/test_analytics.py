@@ -86,9 +86,9 @@ def test_charts_series_and_definitions_are_switched_by_keyboard(page):
 
     hint = panel.get_by_role("button", name="What Spent means")
     tooltip = page.locator(f"#{hint.get_attribute('aria-describedby')}")
-    assert not tooltip.is_visible()
+    expect(tooltip).to_be_hidden()
     hint.focus()
-    assert tooltip.is_visible()
+    expect(tooltip).to_be_visible()
 
     wanted = {"A 7 days", "INPUT since", "BUTTON Show", "SELECT credits-choice", "BUTTON ?", "SUMMARY Table", "A CSV"}
     reached = set()
@@ -114,11 +114,11 @@ def test_without_scripts_there_are_tables(open_page):
     log_in(page, ADMIN)
     page.goto("/admin/analytics/")
     page.get_by_role("link", name="Show all panels as tables").click()
-    assert page.locator("#credits").get_by_role("cell").first.is_visible()
+    expect(page.locator("#credits").get_by_role("cell").first).to_be_visible()
     page.screenshot(path=SCREENSHOTS / "desktop" / "analytics-no-scripts.png", full_page=True)
     page.get_by_role("link", name="Outstanding credits").click()
-    assert page.get_by_role("heading", level=1, name="Outstanding credits").is_visible()
-    assert page.get_by_role("rowheader", name="Under 30 days").is_visible()
+    expect(page.get_by_role("heading", level=1, name="Outstanding credits")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="Under 30 days")).to_be_visible()
 
 
 @pytest.mark.parametrize("device", WIDTHS)

@@ -5,6 +5,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.people import CUSTOMER, available, log_in, make_key
 
@@ -45,5 +46,5 @@ def test_the_docs_of_the_api_are_linked_and_need_no_script(open_page):
     page.get_by_role("link", name="ada@inkwell.example").hover()
     page.get_by_role("link", name="API keys").click()
     page.get_by_role("link", name="How to call the API").click()
-    assert page.get_by_role("heading", name="API", exact=True).is_visible()
-    assert page.get_by_text("/services/text-summary/run").first.is_visible()
+    expect(page.get_by_role("heading", name="API", exact=True)).to_be_visible()
+    expect(page.get_by_text("/services/text-summary/run").first).to_be_visible()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS
 from tests.browser.people import ADMIN, CUSTOMER, log_in, make_key
@@ -97,7 +98,7 @@ def test_pages_fit_without_scripts(open_page, device):
     log_in(page, CUSTOMER)
     page.goto("/dashboard/")
     page.screenshot(path=SCREENSHOTS / device / "no-scripts-dashboard.png", full_page=True)
-    assert page.get_by_role("navigation").get_by_role("link", name="Runs").is_visible()
+    expect(page.get_by_role("navigation").get_by_role("link", name="Runs")).to_be_visible()
 
 
 def test_the_admin_opens_under_the_same_policy(open_page):
@@ -106,4 +107,4 @@ def test_the_admin_opens_under_the_same_policy(open_page):
     for model in ["creditaccount", "ledgerentry", "creditgrant", "hold", "spendinglimit"]:
         page.goto(f"/admin/quickscale_credits/{model}/")
         page.screenshot(path=SCREENSHOTS / "desktop" / f"admin-{model}.png")
-        assert page.get_by_role("heading", level=1).is_visible()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -1,19 +1,20 @@
-"""What keeps the example running: probes, the schedule, a log without secrets, and settings for production."""
+"""What keeps the example running: probes, the schedule, and settings for production."""
 
-import logging
+import json
 import os
 import subprocess
 import sys
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from inkwell.operations import health, schedule
-from inkwell.operations.redacting import RedactSecrets, redacted
 from inkwell.operations.schedule import Job
+from quickscale_billing.roles import ROLES
 from quickscale_credits import ledger
 from tests.parts import ROOT
 
@@ -88,40 +89,15 @@ def test_every_job_of_the_schedule_runs_on_an_empty_site(without_stripe, db, cap
     assert "Set STRIPE_TEST_SECRET_KEY" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("key sk_live_51HabcDEF", "key sk_live_…"),
-        ("whsec_0123456789", "whsec_…"),
-        ("used qs_0123456789abcdef_" + "x" * 43, "used qs_0123456789abcdef_…"),
-        ("Authorization: Bearer abcdefgh12345", "Authorization: Bearer …"),
-        ("password=hunter2 and more", "password=… and more"),
-        ("postgresql://inkwell:hunter2@db:5432/inkwell", "postgresql://inkwell:…@db:5432/inkwell"),
-        ("nothing secret at 12:30", "nothing secret at 12:30"),
-    ],
-)
-def test_no_secret_reaches_the_log(written, kept):
-    assert redacted(written) == kept
-
-
-def test_tracebacks_are_redacted_too():
-    try:
-        raise ValueError("token: abcdef")
-    except ValueError:
-        record = logging.LogRecord("any", logging.ERROR, __file__, 1, "it %s", ("broke",), sys.exc_info())
-    RedactSecrets().filter(record)
-    assert "abcdef" not in logging.Formatter().format(record)
-    assert "it broke" in logging.Formatter().format(record)
-
-
 def manage(*arguments, **changed):
     environment = {key: value for key, value in (os.environ | ENVIRONMENT | changed).items() if value is not None}
     command = [sys.executable, "example_project/manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_production_settings_pass_the_checks_for_deployment():
-    done = manage("check", "--deploy", "--fail-level", "ERROR")
+@pytest.mark.parametrize("settings", ["inkwell.production", "inkwell.team_production"])
+def test_production_settings_pass_the_checks_for_deployment(settings):
+    done = manage("check", "--deploy", "--fail-level", "ERROR", DJANGO_SETTINGS_MODULE=settings)
     assert done.returncode == 0, done.stderr
 
 
@@ -129,3 +105,48 @@ def test_production_does_not_start_without_its_secrets():
     done = manage("check", SECRET_KEY=None)
     assert done.returncode == 1
     assert "KeyError: 'SECRET_KEY'" in done.stderr
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_there_after_the_migrations_with_its_permissions(db, role):
+    found = Group.objects.get(name=role).permissions.values_list("content_type__app_label", "codename")
+    assert {".".join(each) for each in found} == set(ROLES[role])
+
+
+# Asks pages of each kind, without what collectstatic makes, and prints what policy each answer carries.
+ASK = """
+import json
+from django.conf import settings
+from django.test import Client, override_settings
+told = {}
+client = Client(headers={"host": "inkwell.example", "x-forwarded-proto": "https"}, raise_request_exception=False)
+plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+with override_settings(STORAGES=settings.STORAGES | {"staticfiles": plain}):
+    for path in PATHS:
+        answer = client.get(path)
+        told[path] = answer.status_code, answer.headers.get("Content-Security-Policy")
+print(json.dumps(told))
+"""
+KINDS = {
+    "/about/": 200,
+    "/contact/": 200,
+    "/accounts/login/": 200,
+    "/admin/login/": 200,
+    "/nothing-is-here/": 404,
+    # Without tables:
+    "/api/docs": 503,
+    "/services/": 500,
+}
+
+
+@pytest.mark.parametrize("settings", ["inkwell.production", "inkwell.team_production"])
+def test_pages_of_every_kind_carry_the_policy_in_production(settings):
+    code = ASK.replace("PATHS", repr(list(KINDS)))
+    done = manage("shell", "-v", "0", "-c", code, DJANGO_SETTINGS_MODULE=settings)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert {path: status for path, (status, _) in told.items()} == KINDS
+    (policy,) = {policy for _, policy in told.values()}
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == rules["base-uri"] == "'self'"
+    assert rules["object-src"] == rules["frame-ancestors"] == "'none'"
+    assert "unsafe" not in policy

@@ -10,8 +10,21 @@ from django.core.management import call_command
 from django.test import Client
 
 from quickscale_billing import checkout, refunds
+from quickscale_billing.models import (
+    AutoTopUp,
+    Customer,
+    Dispute,
+    Fact,
+    InboxItem,
+    Mail,
+    Payment,
+    Plan,
+    PlanSubscription,
+    Refund,
+    TopUp,
+    TopUpConsent,
+)
 from quickscale_billing.models import CreditPack as Pack
-from quickscale_billing.models import Customer, Dispute, Fact, InboxItem, Payment, Plan, PlanSubscription, Refund
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.models import CreditAccount
@@ -36,6 +49,7 @@ PAYLOADS = [
 ]
 ADMIN = "/admin/quickscale_billing/"
 LISTS = ["fact", "purchase", "plansubscription", "invoice", "refund", "dispute", "inboxitem", "payment"]
+TOPPING_UP = ["mail", "autotopup", "topup", "topupconsent"]
 CREDITS = ["creditaccount", "ledgerentry", "creditgrant"]
 
 numbers = count()
@@ -50,8 +64,9 @@ def payload(longest=120):
 
 
 @pytest.fixture
-def business(transactional_db, stripe_simulator):
+def business(transactional_db, stripe_simulator, monkeypatch):
     """Everything that can have a name has a payload, and every event of it has come by webhook."""
+    monkeypatch.setattr(f"{__name__}.numbers", count())  # the same payloads, whatever ran before
     call_command("sync_catalog", verbosity=0)
     connect(stripe_simulator)
     buyer = get_user_model().objects.create_user("buyer@example.com", name=payload(100))
@@ -60,7 +75,9 @@ def business(transactional_db, stripe_simulator):
     Plan.objects.update(features=[payload(), payload()])
     Payer(stripe_simulator, buyer).buy()
     write_down(buyer)
+    top_up(CreditAccount.objects.get())
     call_command("send_mail", verbosity=0)
+    Mail.objects.update(problem=payload(300))
     return buyer
 
 
@@ -102,6 +119,17 @@ def write_down(buyer):
     InboxItem.objects.update(problem=payload(300), last_event_type=payload(60))
 
 
+def top_up(account):
+    """What was agreed to, in whose words, and an attempt that failed."""
+    pack = Pack.objects.first()
+    terms = {"account": account, "pack": pack, "credits": 10, "amount": 500, "currency": "usd"}
+    agreed = {"threshold": 5, "monthly_cap": 900, "consented_by": payload(200), "consent_wording": payload(300)}
+    AutoTopUp.objects.create(**terms, **agreed)
+    TopUpConsent.objects.create(**terms, **agreed)
+    ended = {"is_pending": None, "status": TopUp.Status.DECLINED, "problem": payload(300)}
+    TopUp.objects.create(**terms, **ended, stripe_price_id="price_1", stripe_customer_id="cus_1")
+
+
 def of_the_buyer():
     """Pages, and those of them on which a payload must be seen."""
     payment = Payment.objects.order_by("pk").first()
@@ -109,7 +137,8 @@ def of_the_buyer():
     return [
         *("/dashboard/", "/accounts/profile/", "/services/keys/", "/services/runs/", "/notices/"),
         *("/billing/packs/", "/billing/packs/pack-1000/", "/billing/plans/basic/", "/billing/payment-methods/"),
-        *("/billing/", "/billing/subscription/", "/billing/subscription/change/?plan=pro", "/credits/"),
+        *("/billing/top-up/", "/billing/", "/billing/subscription/"),
+        *("/billing/subscription/change/?plan=pro", "/credits/"),
         *("/billing/history/", "/billing/timeline/", f"/billing/checkout/success/?session_id={session}"),
         *(
             f"{page}?{urlencode(asked())}"
@@ -125,7 +154,7 @@ def of_the_staff():
     )
     subscription = PlanSubscription.objects.get().pk
     return [
-        *(f"{ADMIN}{name}/" for name in LISTS),
+        *(f"{ADMIN}{name}/" for name in [*LISTS, *TOPPING_UP]),
         *(f"{ADMIN}payment/{pk}/investigate/" for pk in payments),
         *(f"{ADMIN}payment/{payments[1]}/{page}/" for page in ("change", "refund")),
         f"{ADMIN}payment/?{urlencode({'q': payload()})}",

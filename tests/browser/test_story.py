@@ -90,7 +90,7 @@ def test_a_result_comes_without_a_reload_and_the_form_is_busy_meanwhile(page):
     page.get_by_role("main").get_by_role("button", name="Run").click()
     page.get_by_role("region", name="Result").wait_for()
     assert page.evaluate("[window.wasNotReloaded, window.busyStates[0]]") == [True, "true"]
-    assert page.locator("form[aria-busy=true]").count() == 0
+    expect(page.locator("form[aria-busy=true]")).to_have_count(0)
 
 
 def test_what_is_no_picture_is_refused_beside_its_field(page):

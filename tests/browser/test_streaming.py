@@ -2,6 +2,8 @@
 
 import re
 
+from playwright.sync_api import expect
+
 from tests.browser.people import CUSTOMER, available, log_in
 
 TEXT = "Cats sleep. Dogs bark at night. Cows moo."
@@ -29,7 +31,7 @@ def test_pieces_appear_as_they_come_and_then_the_result_with_its_price(page):
     before = float(available(page).replace(",", ""))
     review(page)
     assert page.evaluate("window.seen") >= 3
-    assert page.get_by_role("region", name="Result").locator("tbody tr").count() == 3
+    expect(page.get_by_role("region", name="Result").locator("tbody tr")).to_have_count(3)
     assert float(available(page).replace(",", "")) == round(before - 0.3, 6)
 
 

@@ -53,13 +53,12 @@ class Scene:
 
     def standing(self) -> list[Any]:
         """All that the deed may change, as of later, when the first grant has expired."""
+        holds = Hold.objects.filter(account__owner=self.user).order_by("pk")
         return [
             [(balance.total, balance.held) for balance in map(ledger.balance, (self.owner(), self.somebody()))],
             list(LedgerEntry.objects.filter(account__owner__in=[self.user, self.other]).values_list("kind", "amount")),
             # A freeze has no key: made again, it holds nothing more.
-            list(
-                Hold.objects.filter(account__owner=self.user, amount__gt=0).values_list("status", "amount", "captured")
-            ),
+            list(holds.filter(amount__gt=0).values_list("status", "amount", "captured")),
         ]
 
 

@@ -309,10 +309,26 @@ class Account:
 
     def _give_back(self, parts: list[Part], at: datetime | None = None) -> None:
         for part in parts:
-            part.grant.free += part.amount
             if part.grant.has_expired(at or self.clock.now):
+                part.grant.free += part.amount
                 self._expire(part.grant, part.amount)
+            else:
+                self._put_back(part.grant, part.amount)
         self._pay_debt()
+
+    def _put_back(self, grant: Grant, amount: Decimal) -> None:
+        """As much as the grant has room for; the rest is a grant beside it, which pays debt before any other does."""
+        fits = min(amount, grant.amount - grant.free - self._held_of(grant))
+        grant.free += fits
+        if amount > fits:
+            beside = self._new_grant(amount - fits, grant.credit_type, grant.priority, grant.expires_at)
+            payment = min(self.debt, beside.free)
+            beside.free -= payment
+            self.debt -= payment
+
+    def _held_of(self, grant: Grant) -> Decimal:
+        parts = [part for hold in self.holds if hold.status == "open" for part in hold.parts]
+        return sum((part.amount for part in parts if part.grant is grant), NOTHING)
 
     def _part_that_lasts(self, part: Part) -> Part:
         old = part.grant

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -36,6 +37,19 @@ def test_lists_and_rows_are_shown_and_offer_no_change(admin_client, history, mod
     assert not detail.context["has_change_permission"]
     assert not detail.context["has_delete_permission"]
     assert admin_client.get(reverse(f"admin:quickscale_credits_{model}_add")).status_code == 403
+
+
+def test_an_owner_is_a_link_only_for_staff_who_may_open_it(client, django_user_model, history):
+    staff = django_user_model.objects.create_user("sam", is_staff=True)
+    client.force_login(staff)
+    address = reverse("admin:quickscale_credits_creditaccount_change", args=[history.pk])
+    link = reverse("admin:auth_user_change", args=[history.owner.pk])
+    staff.user_permissions.set(Permission.objects.filter(codename="view_creditaccount"))
+    page = client.get(address).content.decode()
+    assert str(history.owner) in page
+    assert link not in page
+    staff.user_permissions.add(Permission.objects.get(codename="view_user"))
+    assert link in client.get(address).content.decode()
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from quickscale_credits import ledger
 from quickscale_credits.admin import AccountSection, sections
@@ -52,6 +52,15 @@ def test_an_adjustment_needs_a_reason_and_is_written_down_twice(admin_client, ac
     assert (entry.reason, entry.metadata["reason"]) == ("sorry-for-the-delay", "Sorry for the delay")
     assert "Sorry for the delay" in LogEntry.objects.get(object_id=str(account.pk)).change_message
     assert_balance(user, 15)
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"), [("1", "+1 crédito: "), ("-1", "-1 crédito: "), ("1.5", "+1.5 créditos: ")]
+)
+def test_one_credit_is_told_as_one_to_the_staff_too_and_in_their_language(admin_client, account, amount, told):
+    with translation.override("es"):
+        answer = admin_client.post(give_url(account), given(amount=amount), follow=True)
+    assert told in answer.content.decode()
 
 
 def test_a_last_day_makes_it_a_grant_that_expires(admin_client, account):

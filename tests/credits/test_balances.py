@@ -118,3 +118,9 @@ def test_rows_are_read_by_adjectives(user, clock):
     assert list(user.credit_account.grants.open()) == [kept]
     assert list(user.credit_account.holds.open()) == [hold]
     assert list(CreditAccount.objects.for_owner(user)) == [user.credit_account]
+
+
+def test_a_balance_prints_its_figures_alone(user):
+    fund(user, 5)
+    shown = repr(ledger.balance(user))
+    assert shown == "Balance(total=Decimal('5'), held=Decimal('0'), available=Decimal('5'))"

@@ -48,6 +48,10 @@ ONCE_FAILED = {
         *[("grant", 1, 10, 62, 3), ("hold", 1, 8, 56, 1), ("revoke", 1, 22, 3, 8), ("reverse", 1, 30, 66, 8)],
         *[("wait", 1, 8, 86, 4), ("revoke", 1, 4, 85, 11)],
     ],
+    "a freeze of a grant that had no room for what came back": [
+        *[("grant", 1, 12, 93, 11), ("hold", 1, 8, 106, 0), ("revoke", 1, 24, 99, 7), ("grant", 1, 24, 64, 11)],
+        *[("reverse", 1, 7, 102, 4), ("capture", 1, 19, 88, 11), ("freeze", 1, 12, 100, 4)],
+    ],
 }
 
 

@@ -336,3 +336,27 @@ def test_spending_inside_a_transaction_says_why_it_will_not(user, clock):
     ):
         pytest.fail("the work began")
     assert standing(user) == (10, 0, 10)
+
+
+def test_what_a_hold_gives_back_still_ends_in_time(user, clock):
+    fund(user, 100, expires_at=timezone.now() + 10 * DAY)
+    ledger.hold(user, 100, reason="work", expires_in=DAY)
+    clock.shift(2 * DAY)
+    ledger.spend(user, 5, reason="work")
+    clock.shift(8 * DAY)
+    assert_balance(user, 0)
+    with pytest.raises(InsufficientCredits):
+        ledger.spend(user, 1, reason="work")
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+def test_of_two_holds_that_are_due_the_one_that_is_meant_is_told_of(user, clock, first, second):
+    fund(user, 100)
+    one = ledger.hold(user, 10, reason="work", expires_in=first * MINUTE)
+    other = ledger.hold(user, 20, reason="work", expires_in=second * MINUTE)
+    clock.shift(DAY)
+    assert [(hold.pk, hold.amount, hold.status) for hold in (ledger.release(one), ledger.release(other))] == [
+        (one.pk, 10, "expired"),
+        (other.pk, 20, "expired"),
+    ]
+    assert standing(user) == (100, 0, 100)

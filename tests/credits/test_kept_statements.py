@@ -11,13 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 from shutil import which
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import DatabaseError, DataError, connection, transaction
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.test.utils import CaptureQueriesContext
 
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import InsufficientCredits
-from quickscale_credits.ledger.preparing import ENOUGH
+from quickscale_credits.ledger.preparing import ENOUGH, keeping_cursor
 from quickscale_credits.testing import assert_balance, fund
+from tests.conftest import database_url
 from tests.databases import free_port
 
 pytestmark = [
@@ -32,6 +36,12 @@ def kept() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements WHERE NOT from_sql")
         return {statement.split()[0] for [statement] in cursor.fetchall()}
+
+
+def keeps() -> bool:
+    """Uses the connection once more; whether the server would keep what is asked."""
+    with keeping_cursor(connection) as cursor:
+        return isinstance(cursor.cursor, ServerBindingCursor)
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +63,53 @@ def test_a_connection_that_is_used_once_keeps_none(user):
     fund(user, 100)
     ledger.spend(user, 1, reason="report")
     assert kept() == set()
+
+
+def test_a_connection_keeps_when_it_was_used_often_enough_and_from_then_on():
+    connection.ensure_connection()
+    assert [keeps() for _ in range(ENOUGH + 3)] == [False] * ENOUGH + [True] * 3
+    assert connection.connection.prepare_threshold == ENOUGH
+
+
+def test_enough_is_what_psycopg_takes_for_enough():
+    with psycopg.connect(database_url()) as usual:
+        assert usual.prepare_threshold == ENOUGH
+
+
+def test_what_is_not_open_yet_is_opened():
+    assert connection.connection is None
+    assert not keeps()
+    assert connection.connection is not None
+
+
+def test_where_a_transaction_has_failed_nothing_is_asked_and_nothing_kept():
+    connection.ensure_connection()
+    for _ in range(ENOUGH):
+        keeps()
+    with suppress(DatabaseError), transaction.atomic():
+        with suppress(DataError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert not keeps()
+    assert connection.connection.prepare_threshold is None
+
+
+def test_the_query_log_shows_the_values_of_a_spend(user):
+    fund(user, 100)
+    for _ in range(WARM):
+        ledger.spend(user, 1, reason="report")
+    with CaptureQueriesContext(connection) as log:
+        ledger.spend(user, 1, reason="report")
+    assert any("'report'" in query["sql"] for query in log)
+
+
+@pytest.mark.parametrize(
+    "option", [{"prepare_threshold": None}, {"server_side_binding": False}, {"cursor_factory": None}]
+)
+def test_what_the_host_says_of_cursors_holds_for_the_ledger(user, monkeypatch, option):
+    connection.ensure_connection()
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", connection.settings_dict["OPTIONS"] | option)
+    for _ in range(WARM):
+        assert not keeps()
 
 
 def test_a_host_that_pools_by_transactions_says_so_and_nothing_is_kept(user):

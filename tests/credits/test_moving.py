@@ -209,3 +209,9 @@ def test_a_batch_takes_few_statements_however_long_it_is(user):
         ledger.spend_many([ledger.Charge(user, 1, "a") for _ in range(200)])
     assert len(spent) < 20
     assert_balance(user, 799)
+
+
+def test_who_never_had_credits_is_told_that_none_are_there_to_transfer(user, grace):
+    with pytest.raises(InsufficientCredits) as refused:
+        ledger.transfer(user, grace, 10, reason="gift")
+    assert (refused.value.required, refused.value.available, refused.value.shortfall) == (10, 0, 10)

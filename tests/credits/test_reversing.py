@@ -42,6 +42,14 @@ def test_the_newest_part_comes_back_first(user, clock):
     assert left(soon, never) == [3, 10]
 
 
+def test_a_part_that_came_back_in_part_takes_no_more_than_its_rest(user, clock):
+    soon, never = fund(user, 10, expires_at=in_days(9)).grant, fund(user, 10).grant
+    spend = ledger.spend(user, 15, reason="report")
+    ledger.reverse(spend, 2, reason="refund")
+    ledger.reverse(spend, 4, reason="refund")
+    assert (left(soon, never), CreditGrant.objects.count()) == ([1, 10], 2)
+
+
 def test_what_is_left_can_be_reversed_and_then_nothing(user):
     fund(user, 10)
     spend = ledger.spend(user, 8, reason="report")

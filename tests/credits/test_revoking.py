@@ -211,3 +211,23 @@ def test_a_frozen_grant_cannot_be_captured(user):
     ledger.release(freeze)
     with pytest.raises(HoldClosed):
         ledger.capture(freeze)
+
+
+@pytest.mark.parametrize("frozen", [50, 40])
+def test_of_a_grant_of_which_a_part_is_frozen_and_a_part_is_free_both_are_taken(user, frozen):
+    grant = fund(user, 100).grant
+    held = ledger.hold(user, 100 - frozen, reason="work")
+    ledger.freeze(grant, reason="dispute")
+    ledger.release(held)
+    entry = ledger.revoke(grant, 100, reason="refund")
+    assert (entry.amount, entry.grant_id) == (-100, grant.pk)
+    assert standing(user) == (0, 0, 0)
+    assert ledger.verify().ok
+
+
+def test_a_freeze_of_which_a_part_was_taken_is_sealed_anew(user):
+    grant = fund(user, 100).grant
+    ledger.freeze(grant, reason="dispute")
+    ledger.revoke(grant, 30, reason="refund")
+    assert standing(user) == (70, 70, 0)
+    assert ledger.verify().ok

@@ -247,3 +247,26 @@ def test_rebuilding_while_another_rolls_up_counts_every_entry_once(db, monkeypat
     answers = at_once(4, lambda: sum(next(turns)()))
     assert all(isinstance(answer, int) for answer in answers), answers
     assert rolled_up() == added_up()
+
+
+def statistics():
+    with connection.cursor() as cursor:
+        if "sqlite_stat1" not in connection.introspection.table_names(cursor):
+            return {}
+        cursor.execute("SELECT tbl, MAX(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")
+        return dict(cursor.fetchall())
+
+
+def test_sqlite_knows_its_tables_afterwards_and_is_asked_for_no_more_than_before(db):
+    if connection.vendor != "sqlite":
+        pytest.skip("servers renew their statistics by themselves")
+    for owner in owners(3):
+        fund(owner, 10)
+    assert "quickscale_credits_ledgerentry" not in statistics()
+    run("rollup_usage")
+    found = statistics()
+    assert found["quickscale_credits_ledgerentry"] == 3
+    assert found["quickscale_credits_usagerollup"] == 1
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA analysis_limit")
+        assert cursor.fetchone() == (0,)

@@ -139,3 +139,19 @@ def test_the_actor_is_kept_by_key_alone(user, grace):
     fund(user, 10)
     ledger.spend(user, 1, reason="report", actor=grace)
     assert LedgerEntry.objects.get(kind="spend").actor == str(grace.pk)
+
+
+REFUSED = {
+    "spend": lambda owner: ledger.spend(owner, 5, reason="report"),
+    "hold": lambda owner: ledger.hold(owner, 5, reason="report"),
+    "adjust": lambda owner: ledger.adjust(owner, -5, reason="report"),
+    "spend_many": lambda owner: ledger.spend_many([ledger.Charge(owner, 5, "report")]),
+}
+
+
+@pytest.mark.parametrize("verb", REFUSED)
+def test_whoever_never_had_credits_is_told_how_many_are_missing(user, verb):
+    with pytest.raises(InsufficientCredits) as refused:
+        REFUSED[verb](user)
+    told = refused.value
+    assert (told.required, told.available, told.shortfall) == (5, 0, 5)

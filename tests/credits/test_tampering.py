@@ -47,8 +47,16 @@ TAMPERED = {
     "an entry's actor": (LedgerEntry, {"kind": "spend"}, {"actor": "7"}, "entry-seal"),
     "an entry's metadata": (LedgerEntry, {"kind": "spend"}, {"metadata": {"a": 1}}, "entry-seal"),
     "an entry's time": (LedgerEntry, {"kind": "spend"}, {"created_at": timezone.now}, "entry-seal"),
+    "what a transfer brought": (LedgerEntry, {"kind": "transfer_in"}, {"amount": 1}, "transfer"),
     "what was reversed": (LedgerEntry, {"kind": "reversal"}, {"amount": 900}, "reversed"),
     "what a reversal reverses": (LedgerEntry, {"kind": "reversal"}, {"origin": None}, "entry-seal"),
+    "a reversal of what was given": (
+        LedgerEntry,
+        {"kind": "reversal"},
+        {"origin": lambda: first_of("grant")},
+        "origin",
+    ),
+    "a reversal of another's": (LedgerEntry, {"kind": "reversal"}, {"origin": lambda: last_of("revocation")}, "origin"),
     "a debt that nobody made": (LedgerEntry, {"kind": "spend"}, {"debt": 1}, "debt"),
     "an entry that is gone": (LedgerEntry, {"kind": "expiry"}, None, "sequence"),
     "what an allocation says": (Allocation, {}, {"amount": 1}, "allocations"),
@@ -75,8 +83,22 @@ TAMPERED = {
     "what a hold captured": (Hold, {"status": "captured"}, {"captured": "0.5"}, "hold-entry"),
     "a part of a hold": (HoldAllocation, {}, {"amount": 1}, "hold-allocations"),
     "what a code has given": (RedeemCode, {}, {"redeemed": 0}, "redeem-code"),
+    "whose redemption it is": (
+        Redemption,
+        {},
+        {"account": lambda: CreditAccount.objects.latest("pk").pk},
+        "redemption",
+    ),
     "a redemption that is gone": (Redemption, {}, None, "redeem-code"),
 }
+
+
+def first_of(kind):
+    return LedgerEntry.objects.filter(kind=kind).earliest("pk").pk
+
+
+def last_of(kind):
+    return LedgerEntry.objects.filter(kind=kind).latest("pk").pk
 
 
 @pytest.fixture

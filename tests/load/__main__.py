@@ -17,6 +17,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--pause", type=float, default=7, help="seconds between kills; more than the run lasts: no kills"
+    )
     options = parser.parse_args(arguments)
     # Before Django is set up: settings, and dj-stripe, read their surroundings once.
     from quickscale_billing.testing.simulator import StripeSimulator
@@ -32,7 +35,7 @@ def main(arguments: list[str]) -> int:
         django.setup()
         from tests.load.day import Day
 
-        day = Day(shop, seed=options.seed)
+        day = Day(shop, seed=options.seed, pause=options.pause)
         try:
             idle = day.measure(IDLE_SECONDS, alone=True)
             busy = day.measure(options.minutes * 60, alone=False)

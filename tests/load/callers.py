@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from quickscale_billing import checkout
+from tests.load.tracing import Answer
 
 RUN = "/api/services/text-summary/run"
 TEXT = {"text": "Credits are spent. Runs are charged once. Failures cost nothing at all."}
@@ -23,9 +24,9 @@ class Heard:
     runs: dict[str, str] = field(default_factory=dict)
     queued: dict[str, str] = field(default_factory=dict)
     paid: list[str] = field(default_factory=list)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    cut_off: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    lost_connections: int = 0
 
     def ask(self, kind: str, port: int, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """The answer; (0, b"") where there was none, as when the process is killed."""
@@ -35,15 +36,18 @@ class Heard:
             answer = connection.getresponse()
             told = answer.status, answer.read()
         except (OSError, http.client.HTTPException):
-            self.lost_connections += 1
+            self.cut_off.append(time.monotonic() - started)
             time.sleep(0.05)
             return 0, b""
         finally:
             connection.close()
-        self.seconds.setdefault(kind, []).append(time.monotonic() - started)
+        self.answers.append(Answer(kind, port, started, time.monotonic()))
         if told[0] >= 500:
             self.wrong.append(f"{method} {path}: {told[0]}")
         return told
+
+    def seconds(self, kind: str) -> list[float]:
+        return [answer.seconds for answer in self.answers if answer.kind == kind]
 
 
 Going = Callable[[], bool]

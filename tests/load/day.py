@@ -3,10 +3,11 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -23,6 +24,7 @@ from quickscale_credits.testing import fund
 from quickscale_services.models import ApiKey, ServiceRun
 from tests.load.callers import Heard, buy, call_api, look_at_pages
 from tests.load.processes import Web, kill_at_random, worker
+from tests.load.tracing import STARTING, Waits, cause, causes
 
 CATALOG = Path(__file__).parents[1] / "billing" / "catalog.toml"
 PEOPLE = 10
@@ -31,8 +33,8 @@ PERCENTILES = {"median": 49, "95 %": 94, "99 %": 98}
 
 
 class Day:
-    def __init__(self, shop: Any, *, seed: int) -> None:
-        self.shop, self.chance = shop, random.Random(seed)
+    def __init__(self, shop: Any, *, seed: int, pause: float) -> None:
+        self.shop, self.chance, self.pause = shop, random.Random(seed), pause
         call_command("migrate", verbosity=0)
         list(catalog.sync(catalog.read(CATALOG)))
         self.people = [get_user_model().objects.create_user(f"person-{number}") for number in range(PEOPLE)]
@@ -44,6 +46,7 @@ class Day:
         self.workers = [worker(), worker()]
         self.failed: list[str] = []
         self.memory: list[int] = []
+        self.waits = Waits()
         wait_until_served([web.port for web in self.webs])
         endpoints.create(f"http://127.0.0.1:{self.webs[0].port}")
 
@@ -52,13 +55,14 @@ class Day:
         heard, until = Heard(), time.monotonic() + seconds
         everybody = self.some(heard, until, 1) if alone else self.all(heard, until)
         threads = [threading.Thread(target=self.work, args=(work,)) for work in everybody]
-        for thread in threads:
-            thread.start()
-        while not alone and time.monotonic() < until:
-            self.memory.append(self.webs[0].memory())
-            time.sleep(1)
-        for thread in threads:
-            thread.join()
+        with self.waits.watching():
+            for thread in threads:
+                thread.start()
+            while not alone and time.monotonic() < until:
+                self.memory.append(self.webs[0].memory())
+                time.sleep(1)
+            for thread in threads:
+                thread.join()
         return heard
 
     def some(self, heard: Heard, until: float, number: int) -> list[Callable[[], None]]:
@@ -70,8 +74,8 @@ class Day:
         works: list[Callable[[], None]] = []
         for each in range(number):
             key, cookie = self.keys[each], self.cookies[each]
-            works.append(lambda e=each, k=key: call_api(heard, ports, k, f"{name}-{e}", going))
-            works.append(lambda e=each, c=cookie: look_at_pages(heard, ports, c, f"{name}-{e}", going))
+            works.append(partial(call_api, heard, ports, key, f"{name}-{each}", going))
+            works.append(partial(look_at_pages, heard, ports, cookie, f"{name}-{each}", going))
         return works
 
     def all(self, heard: Heard, until: float) -> list[Callable[[], None]]:
@@ -81,7 +85,7 @@ class Day:
             return time.monotonic() < until
 
         later = [
-            lambda k=key, n=number: call_api(heard, ports, k, f"later-{n}", going, later=True)
+            partial(call_api, heard, ports, key, f"later-{number}", going, later=True)
             for number, key in enumerate(self.keys[:2])
         ]
         return [
@@ -89,7 +93,7 @@ class Day:
             *later,
             lambda: buy(heard, self.shop, self.people, going),
             lambda: sweep(going),
-            lambda: kill_at_random([*self.webs, *self.workers], self.chance, until=until, pause=7),
+            lambda: kill_at_random([*self.webs, *self.workers], self.chance, until=until, pause=self.pause),
         ]
 
     def work(self, work: Callable[[], None]) -> None:
@@ -125,19 +129,49 @@ class Day:
         ]
 
     def report(self, idle: Heard, busy: Heard) -> str:
-        lines = ["| answers | alone, median | " + " | ".join(f"busy, {name}" for name in PERCENTILES) + " | count |"]
-        lines.append("|---|---|---|---|---|---|")
-        for kind, seconds in busy.seconds.items():
-            alone = quantiles(idle.seconds.get(kind) or idle.seconds["run"], n=100)[49]
-            cuts = quantiles(seconds, n=100)
-            ratios = " | ".join(f"{cuts[place] / alone:.1f} times" for place in PERCENTILES.values())
-            lines.append(f"| {kind} | {alone * 1000:.0f} ms | {ratios} | {len(seconds):,} |")
+        starts = {web.port: web.restarts() for web in self.webs}
+        undisturbed = Heard(answers=[a for a in busy.answers if cause(a, starts[a.port], self.waits) != STARTING])
+        starting = [ready - start for spans in starts.values() for start, ready in spans]
         kills = [process.kills for process in [*self.webs, *self.workers]]
-        lines.append(f"\npaid: {len(busy.paid)}; kills: {sum(kills) - len(kills)}; cut off: {busy.lost_connections}")
+        longest = max(busy.cut_off, default=0)
+        return "\n".join(
+            [
+                "| answers | alone, median | " + " | ".join(f"busy, {name}" for name in PERCENTILES) + " | count |",
+                "|---|---|---|---|---|---|",
+                *rows(idle, busy),
+                *rows(idle, undisturbed, but=", but for waits for a start"),
+                "",
+                *causes(busy.answers, starts, self.waits),
+                f"paid: {len(busy.paid)}; kills: {sum(kills) - len(kills)}",
+                f"cut off, and not counted as answers: {len(busy.cut_off)}, after up to {longest:.1f} s",
+                f"a web process is ready {average(starting):.1f} s after its start",
+                self.growth(),
+            ]
+        )
+
+    def growth(self) -> str:
         fifth = len(self.memory) // 5 or 1
-        early, late = (sum(part) / len(part) / 1024 for part in (self.memory[fifth : 2 * fifth], self.memory[-fifth:]))
-        lines.append(f"memory of a web process: {early:.0f} MB in the second fifth, {late:.0f} MB in the last")
-        return "\n".join(lines)
+        early, late = self.memory[fifth : 2 * fifth], self.memory[-fifth:]
+        return (
+            f"memory of a web process: {average(early) / 1024:.0f} MB in the second fifth, "
+            f"{average(late) / 1024:.0f} MB in the last"
+        )
+
+
+def rows(idle: Heard, busy: Heard, *, but: str = "") -> Iterator[str]:
+    """Percentiles of each kind of answer, relative to the median alone."""
+    for kind in dict.fromkeys(answer.kind for answer in busy.answers):
+        seconds = busy.seconds(kind)
+        if len(seconds) < 2:
+            continue
+        alone = median(idle.seconds(kind) or idle.seconds("run"))
+        cuts = quantiles(seconds, n=100)
+        ratios = " | ".join(f"{cuts[place] / alone:.1f} times" for place in PERCENTILES.values())
+        yield f"| {kind}{but} | {alone * 1000:.0f} ms | {ratios} | {len(seconds):,} |"
+
+
+def average(numbers: list[Any]) -> float:
+    return sum(numbers) / len(numbers) if numbers else 0.0
 
 
 def cookie_of(person: Any) -> str:

@@ -1,10 +1,12 @@
 """The web and worker processes, which are killed at random and started again."""
 
+import atexit
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,15 +18,18 @@ from tests.parts import ROOT
 class Process:
     """In a group of its own, so that a kill leaves no child behind."""
 
-    def __init__(self, *command: str) -> None:
-        self.command = command
+    def __init__(self, *command: str, **environment: str) -> None:
+        self.command, self.environment = command, environment
         self.kills = 0
+        self.starts: list[float] = []
         self.start()
 
     def start(self) -> None:
+        self.starts.append(time.monotonic())
         self.process = subprocess.Popen(
             [sys.executable, *self.command],
             cwd=ROOT,
+            env=os.environ | self.environment,
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -51,7 +56,18 @@ class Web(Process):
     def __init__(self) -> None:
         self.port = free_port()
         serve = ("--workers=1", "--threads=3", "--timeout=60", f"--bind=127.0.0.1:{self.port}")
-        super().__init__("-m", "gunicorn", *serve, "tests.settings.servers:wsgi")
+        file, name = tempfile.mkstemp(prefix="quickscale-ready-")
+        os.close(file)
+        self.ready = Path(name)
+        atexit.register(self.ready.unlink)
+        config = "--config=python:tests.load.serving"
+        super().__init__("-m", "gunicorn", config, *serve, "tests.settings.servers:wsgi", LOAD_READY=str(self.ready))
+
+    def restarts(self) -> list[tuple[float, float]]:
+        """From each start until it was ready, or was killed again before, or until now."""
+        ready = [float(line) for line in self.ready.read_text().split()]
+        ends = sorted([*ready, *self.starts[1:], time.monotonic()])
+        return [(start, next(end for end in ends if end > start)) for start in self.starts]
 
 
 def worker() -> Process:

@@ -7,16 +7,18 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from contextlib import chdir
+from difflib import unified_diff
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from cosmic_ray.mutating import mutate_and_test
-from cosmic_ray.testing import run_tests
-from cosmic_ray.work_item import TestOutcome
+from cosmic_ray.mutating import mutate_and_test, mutate_code
+from cosmic_ray.plugins import get_operator
+from cosmic_ray.work_item import MutationSpec
 
 from tests.mutation.parts import PARTS, Part
 from tests.mutation.sampling import sample
@@ -65,21 +67,48 @@ def try_each(part: Part, options: Any) -> dict[str, Any]:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": part.settings,
         "PYTHONPATH": f"{Path.cwd() / 'src'}{os.pathsep}{Path.cwd()}",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "QUICKSCALE_HISTORIES": "30",
     }
-    command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider {' '.join(part.tests)}"
-    outcome, output = run_tests(command, LONGEST)
-    if outcome != TestOutcome.SURVIVED:
-        raise SystemExit(f"The tests of “{part.name}” fail as they are:\n{output}")
     places, chosen = sample(modules_of(part), options.sample, seed=options.seed)
-    killed = 0
-    for number, mutant in enumerate(chosen, 1):
-        result = mutate_and_test([mutant], command, LONGEST)
-        killed += result.is_killed
-        print(f"{part.name} {number}/{len(chosen)}: {result.test_outcome}", flush=True)
-        if not result.is_killed:
-            print(result.diff, flush=True)
-    return {"part": part.name, "places": places, "tried": len(chosen), "noticed": killed}
+    noticed = [
+        is_noticed_anew(mutant, part) if found is None else found
+        for mutant, found in zip(chosen, in_forks(chosen, part), strict=True)
+    ]
+    for mutant in (each for each, found in zip(chosen, noticed, strict=True) if not found):
+        print(f"{mutant.module_path}:{mutant.start_pos[0]}\n{difference(mutant)}", flush=True)
+    return {"part": part.name, "places": places, "tried": len(chosen), "noticed": sum(noticed)}
+
+
+def in_forks(mutants: list[MutationSpec], part: Part) -> list[bool | None]:
+    """By the tests that reach the place."""
+    jobs = [
+        {"module": str(mutant.module_path), "line": mutant.start_pos[0], "altered": altered(mutant)}
+        for mutant in mutants
+    ]
+    file = Path("altered.json")
+    file.write_text(json.dumps(jobs))
+    options = ["-q", "-p", "no:cacheprovider", "-p", "tests.mutation.forking", f"--altered={file}"]
+    subprocess.run([sys.executable, "-m", "pytest", *options, *part.tests], check=True)
+    found: list[bool | None] = json.loads(file.read_text())
+    return found
+
+
+def is_noticed_anew(mutant: MutationSpec, part: Part) -> bool:
+    """By all tests of the part, in a process that imports the altered module."""
+    command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider {' '.join(part.tests)}"
+    return bool(mutate_and_test([mutant], command, LONGEST).is_killed)
+
+
+def altered(mutant: MutationSpec) -> str:
+    operator = get_operator(mutant.operator_name)(**mutant.operator_args)
+    text: str = mutate_code(mutant.module_path.read_text(), operator, mutant.occurrence)
+    return text
+
+
+def difference(mutant: MutationSpec) -> str:
+    before, after = mutant.module_path.read_text().splitlines(), altered(mutant).splitlines()
+    return "\n".join(line for line in unified_diff(before, after, n=0, lineterm="") if line[:3] not in ("---", "+++"))
 
 
 def report(tried: list[dict[str, Any]]) -> str:

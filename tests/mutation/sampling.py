@@ -17,7 +17,8 @@ SUMS = (ast.BinOp, ast.AugAssign)
 def mutants(module: Path) -> Iterator[MutationSpec]:
     """All that cosmic-ray would alter, but for type hints and what decorates a class: neither does anything."""
     tree, parsed = get_ast_from_path(module), ast.parse(module.read_text())
-    idle, sums = list(idle_spans(parsed)), [span(node) for node in ast.walk(parsed) if isinstance(node, SUMS)]
+    idle, sums = list(idle_spans(parsed)), spans_of(parsed, SUMS)
+    named = spans_of(parsed, (ast.NamedExpr,))
     for name in cosmic_ray.plugins.operator_names():
         operator_class = cosmic_ray.plugins.get_operator(name)
         if operator_class.arguments():
@@ -27,6 +28,8 @@ def mutants(module: Path) -> Iterator[MutationSpec]:
         for occurrence, (start, end) in enumerate(places):
             if "BinaryOperator" in name and not is_within(start, sums):
                 continue  # the star of a signature, which cosmic-ray takes for a product: it would not compile
+            if name.endswith("AddNot") and is_within(start, named):
+                continue  # nor would `not found := …`
             if not is_within(start, idle):
                 yield MutationSpec(str(module), name, occurrence, start, end)
 
@@ -38,6 +41,10 @@ def idle_spans(tree: ast.Module) -> Iterator[tuple[Position, Position]]:
         typing = [node] if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" else []
         for idle in filter(None, (*hints, *decorators, *typing)):
             yield span(idle)
+
+
+def spans_of(tree: ast.Module, kinds: tuple[type[ast.AST], ...]) -> list[tuple[Position, Position]]:
+    return [span(node) for node in ast.walk(tree) if isinstance(node, kinds)]
 
 
 def span(node: ast.AST) -> tuple[Position, Position]:

@@ -1,15 +1,20 @@
 """Whatever somebody sends, the answer is a clean 4xx: never a 5xx, never a traceback, never a charge."""
 
+import json
 import random
 import string
 
 import pytest
 from django.db import OperationalError, connection
+from pydantic import BaseModel
 
 from quickscale_credits import ledger
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.testing import assert_balance, fund
+from quickscale_services import BaseService
 from quickscale_services.models import ServiceRun
+from quickscale_services.testing import register_temporarily
+from tests.services.background import worked_off
 
 RUN = "/api/services/count-words/run"
 
@@ -116,6 +121,49 @@ def test_characters_that_no_text_column_keeps_do_no_harm(send, ada):
     response = send(b'{"text": "one\\u0000two"}', **{"Idempotency-Key": "k"})
     assert response.status_code == 200
     assert_balance(ada, 98)
+
+
+class Squared(BaseService):
+    name = "squared"
+    cost = 2
+
+    class Input(BaseModel):
+        number: int | float
+
+    def execute(self, data, context):
+        return data.number * data.number
+
+
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        ("1e300", 200),  # its square is more than a float can be
+        ("-1e300", 200),
+        ("9" * 2000, 200),
+        ("9" * 4000, 502),  # its square is more than JSON may be
+        ("9" * 4301, 422),
+        ("9" * 100_000, 422),
+        ("0." + "9" * 100_000, 200),
+        ("1e" + "9" * 4000, 422),
+    ],
+)
+def test_a_number_of_any_size_is_answered_cleanly(program, ada, number, status, prefer):
+    with register_temporarily(Squared):
+        response = program.post("services/squared/run", f'{{"number": {number}}}', Prefer=prefer)
+        if response.status_code == 202:
+            response = settled(program)
+    assert response.status_code == status, response.content
+    json.loads(response.content, parse_constant=pytest.fail)
+    assert_balance(ada, 98 if status == 200 else 100)
+
+
+def settled(program):
+    """What a worker made of the run: 502 if it failed."""
+    run = worked_off(ServiceRun.objects.get())
+    response = program.get(f"runs/{run.pk}")
+    response.status_code = {"succeeded": response.status_code, "failed": 502}[run.status]
+    return response
 
 
 @pytest.mark.parametrize("content_type", OTHER_TYPES)

@@ -1,7 +1,9 @@
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from quickscale_services.models import ApiKey
 from quickscale_services.plain_keys import PlainKey
@@ -29,6 +31,16 @@ def test_a_new_key_is_shown_once_and_works(browser, user):
     assert shown_key(again) is None
     assert plain.split("_", 2)[2] not in again.content.decode()
     assert f"qs_{key.public_id}_…" in again.content.decode()
+
+
+def test_the_page_says_when_a_key_was_last_used(browser, user, clock):
+    _, plain = ApiKey.objects.issue(user, name="laptop")
+    assert "<td>Never</td>" in browser.get(KEYS).content.decode()
+    clock.shift(timedelta(days=1))
+    assert Client().get("/api/runs", headers={"Authorization": f"Bearer {plain}"}).status_code == 200
+    page = browser.get(KEYS).content.decode()
+    assert "<td>Never</td>" not in page
+    assert f'datetime="{timezone.localtime().isoformat()}"' in page
 
 
 def test_the_key_waits_in_no_cache_session_or_cookie(browser):

@@ -6,6 +6,7 @@ import pytest
 from django.core import management
 from django.utils import timezone
 
+from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.testing import fund
 from quickscale_services.models import ApiKey, ServiceRun
 from quickscale_services.plain_keys import PlainKey, RedactKeys
@@ -109,6 +110,42 @@ def test_rotation_makes_no_key_last_longer(user, clock):
     key, _plain = ApiKey.objects.issue(user, name="k", expires_at=end)
     new, _new_plain = key.rotate()
     assert new.expires_at == key.expires_at == end
+
+
+def test_a_key_rotated_twice_hands_on_the_end_it_was_issued_with(user, clock):
+    key, _plain = ApiKey.objects.issue(user, name="k")
+    end = timezone.now() + timedelta(days=30)
+    ending, _plain = ApiKey.objects.issue(user, name="until", expires_at=end)
+    assert [key.rotate()[0].expires_at for _ in range(2)] == [None, None]
+    assert [ending.rotate()[0].expires_at for _ in range(2)] == [end, end]
+    assert key.expires_at == ending.expires_at == timezone.now() + timedelta(hours=1)
+
+
+def test_a_request_sent_again_gets_the_key_that_it_made(user, clock):
+    asked = {"name": "k", "once": "form"}
+    key, plain = ApiKey.objects.issue(user, expires_at=timezone.now() + timedelta(days=30), **asked)
+    clock.shift(timedelta(seconds=5))
+    again, new_plain = ApiKey.objects.issue(user, expires_at=timezone.now() + timedelta(days=30), **asked)
+    assert (again, verify(plain), verify(new_plain)) == (key, None, key)
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": "l"}, {"scopes": ["credits:read"]}, {"expires_at": timezone.now() + timedelta(days=9)}]
+)
+def test_a_request_that_asks_for_another_key_by_the_same_name_is_refused(user, other):
+    plain = ApiKey.objects.issue(user, name="k", once="form")[1]
+    with pytest.raises(IdempotencyConflict):
+        ApiKey.objects.issue(user, **{"name": "k", "once": "form"} | other)
+    assert verify(plain)
+
+
+def test_rotation_without_overlap_can_be_asked_for_again_by_the_same_request(issued):
+    key, _plain = issued
+    new, first_plain = key.rotate(timedelta(0), once="form")
+    again, plain = key.rotate(timedelta(0), once="form")
+    assert (again, verify(first_plain), verify(plain)) == (new, None, new)
+    with pytest.raises(ValueError, match="issue a new one"):
+        key.rotate(timedelta(0), once="another")
 
 
 def test_a_key_that_works_no_more_cannot_be_rotated(issued):

@@ -1,4 +1,5 @@
 import threading
+from datetime import date
 from typing import Annotated, Any
 
 import pytest
@@ -35,6 +36,14 @@ class Sized(BaseService):
 
 class Named(BaseModel):
     kind: str = Field(alias="class")
+
+
+class Dated(BaseModel, strict=True):
+    day: date
+
+
+class DatedField(BaseModel):
+    day: date = Field(strict=True)
 
 
 def offered(service: BaseService) -> Any:
@@ -139,6 +148,14 @@ def test_invalid_input_names_its_fields_and_holds_nothing(user, program):
     assert {error["loc"][0] for error in response.json()["errors"]} == {"text", "color"}
     assert not ServiceRun.objects.exists()
     assert_balance(user, 100)
+
+
+@pytest.mark.parametrize("given", [Dated, DatedField])
+def test_a_strict_input_takes_what_json_says(user, program, given):
+    fund(user, 2)
+    with offered(doing(lambda context: "done", Input=given)):
+        assert program.post("services/doing/run", {"day": "2026-11-30"}).status_code == 200
+        assert program.post("services/doing/run", {"day": 7}).json()["errors"][0]["loc"] == ["day"]
 
 
 def test_owner_actor_and_price_never_come_from_the_body(user, program, django_user_model):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from pydantic import BaseModel, SecretStr
 
@@ -248,6 +248,24 @@ def test_an_actor_who_is_gone_is_nobody(user, django_user_model, offer):
     member = django_user_model.objects.create_user("member")
     run = offer(lambda context: context.actor is None).enqueue(user, actor=member)
     member.delete()
+    assert worked_off(run).output is True
+
+
+@pytest.mark.parametrize("by", ["user", "text", "nobody"])
+def test_the_actor_is_for_a_worker_what_it_was_for_the_caller(user, offer, by):
+    fund(user, 5)
+    actor = {"user": user, "text": str(user.pk), "nobody": None}[by]
+    run = worked_off(offer(lambda context: repr(context.actor)).enqueue(user, actor=actor))
+    assert (run.output, run.entry.actor) == (repr(actor), str(user.pk) if actor else "")
+
+
+def test_of_a_run_that_an_earlier_version_enqueued_the_actor_is_a_user(user, offer):
+    fund(user, 5)
+    run = offer(lambda context: context.actor == user).enqueue(user, actor=user)
+    RunInput.objects.all().delete()
+    with connection.cursor() as cursor:  # without the column that it did not know
+        given = [RunInput._meta.pk.get_db_prep_value(run.pk, connection), "{}"]
+        cursor.execute("INSERT INTO quickscale_services_runinput (run_id, data) VALUES (%s, %s)", given)
     assert worked_off(run).output is True
 
 

@@ -115,6 +115,13 @@ def test_a_worker_takes_a_run_from_the_queue_and_charges_it(user, workers):
     assert_balance(user, 3)
 
 
+def test_a_worker_knows_a_user_from_a_text_that_is_the_number_of_one(user, workers):
+    by_user, by_text = worked.Asked().enqueue(user, actor=user), worked.Asked().enqueue(user, actor=str(user.pk))
+    workers(1, "--batch")
+    until(lambda: has_ended(by_user) and has_ended(by_text))
+    assert (by_user.output, by_text.output) == ([type(user).__name__, str(user)], ["str", str(user.pk)])
+
+
 def test_a_worker_killed_while_it_executes_costs_nothing_once_swept(user, workers, time_machine):
     fund(user, 5)
     run = worked.Slow().enqueue(user, seconds=600)

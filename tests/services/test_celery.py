@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery
+from django.utils import timezone
 
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance, fund
@@ -17,9 +18,11 @@ from quickscale_services.celery import execute_run
 from quickscale_services.exceptions import QueueUnavailable
 from quickscale_services.models import ServiceRun
 from quickscale_services.sweeping import sweep_runs
+from quickscale_services.testing import register_temporarily
 from tests.services import worked
 from tests.services.samples import CountWords
 from tests.services.test_background_workers import has_ended, until
+from tests.services.test_handing_over import PATIENCE
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -59,27 +62,32 @@ def celery(broker, settings):
 
 
 @pytest.fixture
-def worker(celery, database_environment):
-    """A `celery worker` process of two children."""
+def workers(celery, database_environment):
+    """`workers(3)` starts so many `celery worker` processes of so many `children`."""
     names = {"CELERY_BROKER": celery.conf.broker_url, "CELERY_QUEUE": celery.conf.task_default_queue}
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "tests.services.celery_app",
-        "worker",
-        f"-n{uuid4().hex}",
-        "-c2",
-        "-l",
-        "WARNING",
-    ]
-    process = subprocess.Popen(
-        [*command, "--without-gossip", "--without-mingle", "--without-heartbeat"],
-        env=database_environment | names,
-        start_new_session=True,
-    )
-    yield process
+    command = [sys.executable, "-m", "celery", "-A", "tests.services.celery_app", "worker", "-l", "WARNING"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    started = []
+
+    def start(count=1, *, children=2):
+        for _ in range(count):
+            arguments = [*command, *quiet, f"-n{uuid4().hex}", f"-c{children}", "--prefetch-multiplier=1"]
+            environment = database_environment | names
+            started.append(subprocess.Popen(arguments, env=environment, start_new_session=True))
+        return started[-count:]
+
+    yield start
+    for process in started:
+        kill(process)
+
+
+@pytest.fixture
+def worker(workers):
+    return workers()[0]
+
+
+def kill(process):
+    """With its children."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -99,13 +107,32 @@ def test_a_worker_killed_while_it_executes_costs_nothing_once_swept(user, celery
     fund(user, 5)
     run = worked.Slow().enqueue(user, seconds=600)
     until(lambda: ServiceRun.objects.filter(progress=0.5).exists())
-    os.killpg(worker.pid, signal.SIGKILL)
-    worker.wait()
+    kill(worker)
     assert ledger.balance(user).held == 2
     time_machine.move_to(ServiceRun.objects.get().deadline + timedelta(seconds=1))
     assert sweep_runs().runs_expired == 1
     assert (has_ended(run), run.status, run.error_code) == (True, "expired", "service_lost")
     assert (ledger.balance(user).total, ledger.balance(user).held) == (5, 0)
+
+
+def test_of_three_workers_one_is_killed_and_every_run_is_charged_once_or_not_at_all(user, workers, time_machine):
+    fund(user, 50)
+    lost = worked.Slow().enqueue(user, seconds=600)
+    [killed] = workers(children=1)
+    until(lambda: ServiceRun.objects.filter(pk=lost.pk, progress=0.5).exists())
+    runs = [worked.Slow().enqueue(user, seconds=0.01) for _ in range(10)]
+    execute_run.delay(str(runs[-1].pk), 0)
+    workers(2)
+    until(lambda: ServiceRun.objects.filter(status="succeeded").count() >= len(runs) - 1)
+    kill(killed)  # with a task that it took beforehand, which Redis brings back after an hour only
+    time_machine.move_to(timezone.now() + PATIENCE)
+    with register_temporarily(worked.Slow):
+        sweep_runs()
+    until(lambda: ServiceRun.objects.filter(status="succeeded").count() == len(runs))
+    time_machine.move_to(ServiceRun.objects.get(pk=lost.pk).deadline + timedelta(seconds=1))
+    sweep_runs()
+    assert (has_ended(lost), lost.status) == (True, "expired")
+    assert (ledger.balance(user).total, ledger.balance(user).held) == (30, 0)
 
 
 def test_a_broker_that_does_not_answer_costs_nothing(user, settings):

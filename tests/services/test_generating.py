@@ -201,7 +201,20 @@ def test_nothing_is_overwritten(shop, existing):
     [
         *("", "Upper", "two words", "über", "9lives", "x-", "a__b", "x" * 65, "a.py", "a\n"),
         *("../evil", "/etc/evil", "a/b", "a\\b", "..", "%2e%2e"),
-        *("class", "import", "none", "true", "base-model", "field", "context", "runs", "keys", "free-words"),
+        *(
+            "class",
+            "import",
+            "none",
+            "true",
+            "base-model",
+            "invalid-input",
+            "test-case",
+            "field",
+            "context",
+            "runs",
+            "keys",
+            "free-words",
+        ),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused_with_a_remedy(shop, name):

@@ -106,6 +106,20 @@ def test_a_retry_whose_task_is_lost_is_handed_over_again(user, offer, clock, que
     assert_balance(user, 3)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_that_is_down_at_a_retry_delays_the_run_and_does_not_end_it(user, offer, clock, queue):
+    fund(user, 5)
+    run = offer(failing(OSError()), retries=1, retry_delay=10, queue_timeout=40).enqueue(user)
+    queue.is_down = True
+    run = worked_off(run)
+    assert (run.status, run.attempts, held(user)) == ("queued", 1, 2)
+    queue.is_down = False
+    clock.shift(20)
+    assert sweep_runs().runs_handed_over == 1
+    queue.work()
+    assert_balance(user, 3)
+
+
 def test_what_was_begun_canceled_or_finished_is_not_handed_over(user, offer, clock, queue):
     fund(user, 20)
     swept = []

@@ -2,12 +2,14 @@
 
 import base64
 import json
+from datetime import timedelta
 from random import Random
 from typing import Annotated
 
 import jsonschema_rs
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pydantic import BaseModel, Field
 
 from quickscale_credits.testing import assert_balance, fund
@@ -222,13 +224,41 @@ def test_an_answer_fits_the_schema_of_its_tool(user, agent, streamed):
         jsonschema_rs.validate(schema, agent.call("doing")["structuredContent"])
 
 
-def test_whoever_has_no_usable_key_is_turned_away(user, client):
-    key, plain = ApiKey.objects.issue(user, name="agent")
+CALL = {"name": "count-words", "arguments": {"text": "one"}}
+METHODS = ["initialize", "ping", "tools/list", "tools/call", "resources/list", "prompts/list", "nothing/known", ""]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_whoever_has_no_usable_key_is_turned_away_whatever_is_asked(user, client, clock, method):
+    fund(user, 2)
+    key, revoked = ApiKey.objects.issue(user, name="agent")
     key.revoke()
-    for headers in ({}, {"Authorization": "Bearer qs_x"}, {"Authorization": f"Bearer {plain}"}):
-        response = client.post("/mcp", {}, content_type="application/json", headers=MCP | headers)
+    _, expired = ApiKey.objects.issue(user, name="agent", expires_at=timezone.now() + timedelta(hours=1))
+    clock.shift(timedelta(hours=1))
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": CALL}
+    for headers in ({}, *({"Authorization": f"Bearer {plain}"} for plain in ("qs_x", revoked, expired))):
+        response = client.post("/mcp", message, content_type="application/json", headers=MCP | headers)
         assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
         assert response["WWW-Authenticate"] == "Bearer"
+    assert_balance(user, 2)
+
+
+@pytest.mark.parametrize("scope", ["credits:read", "services:run:free-words"])
+def test_a_key_without_the_scope_neither_sees_nor_calls_a_tool(user, scope):
+    fund(user, 2)
+    agent = agent_of(user, scope)
+    assert "count-words" not in agent.tools()
+    assert agent.refused("count-words", text="one") == "forbidden"
+    assert_balance(user, 2)
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_tool_charges_the_keys_owner_and_replays_nothing_of_another(user, django_user_model, key):
+    other = django_user_model.objects.create_user("grace")
+    fund(user, 2)
+    assert agent_of(user).call("count-words", key, text="one")["structuredContent"]["cost"] == "2"
+    assert agent_of(other).refused("count-words", key, text="one") == "insufficient_credits"
+    assert ServiceRun.objects.get().account == user.credit_account
 
 
 def test_a_session_is_no_key(user, client):
@@ -266,6 +296,13 @@ def test_only_posting_is_offered(client, method):
 )
 def test_what_is_no_message_is_a_clean_refusal(agent, body, status):
     assert agent.post(body).status_code == status
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "multipart/form-data", "application/json/json", "é", ";;;"])
+def test_a_body_of_another_kind_is_refused(agent, kind):
+    message = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    response = agent.client.post("/mcp", message, content_type=kind, headers=agent.headers)
+    assert response.status_code in {400, 415}
 
 
 METHODS = ["tools/list", "tools/call", "initialize", "ping", "server/discover", "subscriptions/listen", "nope", "", 7]

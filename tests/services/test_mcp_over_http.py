@@ -5,9 +5,11 @@ import base64
 import http.client
 import json
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 
 import httpx2
+import jsonschema_rs
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -83,6 +85,39 @@ def test_the_official_client_sends_a_file(user, uvicorn, plain_key):
     assert (result.is_error, result.structured_content["output"]["rows"]) == (False, 1)
 
 
+STOCK = {
+    "shelf": {
+        "label": "left",
+        "items": [{"name": "cup", "count": 3}],
+        "shelves": [{"label": "above", "items": [{"name": "bowl", "count": 5}]}],
+    },
+    "by_name": {"plate": {"name": "plate"}},
+}
+
+
+async def take_stock(port, plain_key, mode, *stocks):
+    async with official_client(port, plain_key, mode) as client:
+        (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "stock-taking"]
+        return tool, [await client.call_tool("stock-taking", stock) for stock in stocks]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_models_in_models_are_told_taken_and_given(user, uvicorn, plain_key, mode):
+    fund(user, 3)
+    wrong = {**STOCK, "by_name": {"plate": {"name": "plate", "count": 0, "color": "red"}}}
+    tool, (taken, refused) = asyncio.run(take_stock(uvicorn.port, plain_key, mode, STOCK, wrong))
+    accepts = jsonschema_rs.validator_for(tool.input_schema).is_valid
+    assert (accepts(STOCK), accepts(wrong)) == (True, False)
+    output = taken.structured_content["output"]
+    assert (output["items"], output["largest"]) == (9, {"name": "bowl", "count": 5})
+    assert output["shelf"]["shelves"][0]["label"] == "above"
+    jsonschema_rs.validate(tool.output_schema, taken.structured_content)
+    assert refused.is_error
+    assert "by_name.plate.count: Input should be greater than or equal to 1" in refused.content[0].text
+    assert "by_name.plate.color: Extra inputs are not permitted" in refused.content[0].text
+    assert_balance(user, 1)
+
+
 class Steering:
     """Tells the service the next line only when it has heard of the one before: what comes late comes never."""
 
@@ -156,18 +191,40 @@ def request(server, plain_key, name, arguments, **meta):
     return connection
 
 
-@pytest.mark.parametrize("meta", [{}, {"progressToken": "p"}], ids=["json", "events"])
-def test_nothing_is_charged_to_a_client_that_goes_away(user, uvicorn, plain_key, pipe, meta):
+def test_nothing_is_charged_to_a_client_that_goes_away_with_nothing(user, uvicorn, plain_key, pipe):
     fund(user, 2)
-    connection = request(uvicorn, plain_key, "telling-later", {"pipe": str(pipe)}, **meta)
+    connection = request(uvicorn, plain_key, "telling-later", {"pipe": str(pipe)})
     with pipe.open("w"):  # opens as soon as the service reads
-        if meta:
-            response = connection.getresponse()
-            assert any(b"notifications/progress" in line for line in response)
-            response.close()
         connection.close()
         wait_for(lambda: ServiceRun.objects.get().status == "failed")
     assert ledger.balance(user).available == 2
+
+
+@pytest.mark.parametrize("service", ["telling", "telling-later"])
+def test_a_client_that_goes_away_with_pieces_of_a_stream_pays_what_was_charged(user, uvicorn, plain_key, pipe, service):
+    fund(user, 2)
+    connection = request(uvicorn, plain_key, service, {"pipe": str(pipe)}, progressToken="p")
+    response = connection.getresponse()
+    told = (json.loads(line[5:]) for line in response if line.startswith(b"data:") and b"progress" in line)
+    assert next(given for given in told if given["params"]["progress"] == 1)
+    with suppress(BrokenPipeError), pipe.open("w", buffering=1) as told:
+        response.close()
+        connection.close()
+        wait_for(lambda: has_ended_though_told_more(told))
+    run = ServiceRun.objects.get()
+    assert (run.status, run.error_code, run.cost) == ("succeeded", "disconnected", Decimal("0.5"))
+    assert_balance(user, "1.5")
+
+
+def has_ended_though_told_more(told):
+    with suppress(BrokenPipeError):
+        told.write("more\n")
+    return ServiceRun.objects.get().has_ended
+
+
+def test_a_piece_after_the_whole_of_the_progress_is_told_as_well(steered):
+    heard, _ = steered("auto", "reading-first", "one")
+    assert heard == [(1.0, 1.0, "read"), (2, None, "one\n")]
 
 
 def wait_for(condition):

@@ -87,7 +87,16 @@ KNOWN = {
     ),
     "more written for an hour than in all": (
         {"input_tokens": 9, "output_tokens": 3, **FOR_AN_HOUR, "cache_creation_input_tokens": 50},
-        units(9, 0, 0, 3, hour=60),
+        units(9, 0, 0, 3, written=16, hour=60),
+    ),
+    "what was written told in parts alone": (
+        {"input_tokens": 9, "output_tokens": 3, **FOR_AN_HOUR},
+        units(9, 0, 0, 3, written=16, hour=60),
+    ),
+    "a side that the total tells": ({"input_tokens": 9, "total_tokens": 12}, units(9, 0, 0, 3)),
+    "the answer and the total": (
+        {"prompt_tokens": None, "completion_tokens": 3, "total_tokens": 12},
+        units(9, 0, 0, 3),
     ),
 }
 
@@ -105,6 +114,12 @@ def test_several_calls_are_counted_together():
 @pytest.mark.parametrize("said", [None, {}, {"total_tokens": 9}, object(), "9 tokens", 9, {"input_tokens": None}])
 def test_a_usage_that_says_nothing_is_an_error_and_not_free(said):
     with pytest.raises(ValueError, match="says neither"):
+        usage.units(said)
+
+
+@pytest.mark.parametrize("said", [{"input_tokens": 9}, {"output_tokens": 3}, {"prompt_tokens": 9}])
+def test_a_usage_that_says_one_side_alone_is_an_error_and_the_other_not_free(said):
+    with pytest.raises(ValueError, match="total_tokens"):
         usage.units(said)
 
 

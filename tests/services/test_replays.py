@@ -1,13 +1,14 @@
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from django.core.management import call_command
-from pydantic import BaseModel, Field, SecretStr
+from django.db import IntegrityError
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
 
 from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.testing import assert_balance, fund
-from quickscale_services import registry
+from quickscale_services import admitting, registry
 from quickscale_services.exceptions import RunInProgress, ServiceFailed
 from quickscale_services.files import Upload
 from quickscale_services.models import Service, ServiceRun
@@ -16,6 +17,22 @@ from tests.services.samples import Counted, CountWords, doing
 
 class Files(BaseModel):
     file: Upload
+
+
+class Place:
+    """A host's own kind of value, which pydantic knows by its field alone."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+class Placed(BaseModel):
+    place: Annotated[
+        Place,
+        PlainValidator(Place),
+        PlainSerializer(lambda place: place.name, when_used="json"),
+        WithJsonSchema({"type": "string"}),
+    ]
 
 
 class Kinds(BaseModel):
@@ -161,6 +178,15 @@ def test_inputs_that_look_alike_are_told_apart(user, given, other):
         service.run(user, idempotency_key="k", **other)
 
 
+def test_an_input_with_an_object_of_the_hosts_own_may_be_repeated(user):
+    fund(user, 4)
+    service = doing(lambda context: "done", Input=Placed)
+    first, second = (service.run(user, idempotency_key="k", place="Ulm") for _ in range(2))
+    assert second == first
+    with pytest.raises(IdempotencyConflict):
+        service.run(user, idempotency_key="k", place="Bonn")
+
+
 def test_an_output_with_aliases_is_replayed(user):
     class Aliased(BaseModel):
         kind: str = Field(alias="class")
@@ -188,3 +214,25 @@ def test_an_output_that_fits_no_more_is_replayed_as_none(user):
     changed = doing(lambda context: {"words": 1}, Output=Counted)
     assert changed.run(user, idempotency_key="k").output is None
     assert ServiceRun.objects.count() == 1
+
+
+def test_who_loses_three_races_for_a_key_is_asked_to_come_again(user):
+    def lose():
+        tries.append(1)
+        raise IntegrityError
+
+    tries = []
+    request = admitting.prepare(doing(lambda context: 1), user, {}, idempotency_key="k")
+    with pytest.raises(RunInProgress, match="try again later"):
+        admitting.record_once(request, lose, lambda request: None)
+    assert len(tries) == 3
+    assert admitting.record_once(request, lose, lambda request: "the first") == "the first"
+
+
+def test_without_a_key_there_is_no_race_to_lose(user):
+    def fail():
+        raise IntegrityError("something else")
+
+    request = admitting.prepare(doing(lambda context: 1), user, {})
+    with pytest.raises(IntegrityError, match="something else"):
+        admitting.record_once(request, fail, lambda request: "the first")

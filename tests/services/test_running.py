@@ -1,7 +1,7 @@
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import CaptureExceedsHold, InsufficientCredits, InvalidAmount
@@ -152,6 +152,55 @@ def test_output_that_does_not_fit_its_schema_is_a_failure(user):
         doing(lambda context: {"words": "many"}, Output=Counted).run(user)
     with pytest.raises(ServiceFailed):
         doing(lambda context: object()).run(user)
+    assert_balance(user, 5)
+
+
+class Measured(BaseModel):
+    length: float
+    parts: list[float | None] = []
+
+
+class Spelled(Measured):
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+INFINITE = {"length": float("inf")}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["at once", "as a stream"])
+def test_a_number_that_json_lacks_is_a_failure_where_null_does_not_fit(user, stream):
+    fund(user, 5)
+    service = doing(lambda context: iter([INFINITE]) if stream else INFINITE, Output=Measured, stream=stream)
+    with pytest.raises(ServiceFailed):
+        service.run(user)
+    assert_balance(user, 5)
+
+
+@pytest.mark.parametrize(
+    ("given", "output"),
+    [({"length": 1, "parts": [float("nan")]}, Measured), (INFINITE, Spelled), (INFINITE, None)],
+    ids=["where null fits", "where it is a text", "where anything fits"],
+)
+def test_a_number_that_json_lacks_is_no_failure_where_what_it_says_instead_fits(user, given, output):
+    fund(user, 5)
+    doing(lambda context: given, Output=output).run(user)
+    assert_balance(user, 3)
+
+
+def test_an_input_whose_validator_fails_is_a_failure_of_the_service(user):
+    class Chosen(BaseModel):
+        color: str
+
+        @field_validator("color")
+        @classmethod
+        def known(cls, color):
+            return {"red": 1}[color]
+
+    fund(user, 5)
+    service = doing(lambda context: None, Input=Chosen)
+    for ask in (lambda: service.run(user, color="blue"), lambda: service.estimate(color="blue")):
+        with pytest.raises(ServiceFailed, match="could not validate the input"):
+            ask()
     assert_balance(user, 5)
 
 

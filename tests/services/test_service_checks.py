@@ -5,8 +5,10 @@ import django
 import pytest
 from django.core.checks import run_checks
 from pydantic import AliasChoices, BaseModel, Field
+from typing_extensions import TypeAliasType
 
 from quickscale_services.checks import check_queue, check_service, check_settings, check_workers
+from quickscale_services.files import Upload
 from quickscale_services.testing import register_temporarily
 from tests.services.samples import CountWords, Doing, doing
 
@@ -66,6 +68,43 @@ def test_what_json_cannot_say_is_no_input():
         lock: Lock
 
     assert problems(Input=Odd) == ["E009"]
+
+
+class Page(BaseModel):
+    scan: Upload | None = None
+
+
+class Shelf(BaseModel):
+    scan: Upload | None = None
+    beside: "Shelf | None" = None
+
+
+Alias = TypeAliasType("Alias", Upload)
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (Upload, []),
+        (Upload | None, []),
+        (list[Upload] | None, []),
+        (Page, ["W003"]),
+        (list[Page], ["W003"]),
+        (dict[str, Upload], ["W003"]),
+        (list[list[Upload]], ["W003"]),
+        (Alias, []),
+        (list[Alias], []),
+        (dict[str, Alias], ["W003"]),
+        (Shelf | None, ["W003"]),
+    ],
+)
+def test_a_file_deep_in_the_input_is_a_warning_as_nobody_can_send_it(field, expected):
+    given = type("Input", (BaseModel,), {"__annotations__": {"cover": Upload, "pages": field}})
+    assert problems(Input=given) == expected
+
+
+def test_a_file_in_an_input_that_holds_itself_is_a_warning():
+    assert problems(Input=Shelf) == ["W003"]
 
 
 def test_a_misspelled_setting_is_a_warning_that_suggests_the_right_one(settings):

@@ -144,6 +144,7 @@ def check_runs(period, rows):
         ]
         for service, found in sorted(by_service.items())
     ]
+    check_durations_by_service(series, period, rows, by_service)
     drawn = {key: points for key, points in series.items() if key.startswith("credits-")}
     assert len(drawn) <= 6
     for place in period.places:
@@ -151,6 +152,18 @@ def check_runs(period, rows):
         for service in by_service:
             if points := series.get(f"runs-{service}"):
                 assert points[place] == sum(row["service"] == service for row in rows.at(place))
+
+
+def check_durations_by_service(series, period, rows, by_service):
+    """The five that succeeded most often have a line each, the others one together."""
+    succeeded = Counter(row["service"] for row in rows.all if row["status"] == "succeeded")
+    ranked = sorted(succeeded, key=lambda service: (-succeeded[service], service))
+    lines = {service: {service} for service in ranked[:5]} | ({"others": set(ranked[5:])} if ranked[5:] else {})
+    for percent in (50, 95):
+        assert {key for key in series if key.startswith(f"p{percent}-")} == {f"p{percent}-{name}" for name in lines}
+        for name, services in lines.items():
+            for place, value in series[f"p{percent}-{name}"].items():
+                assert value == percentile(percent, [row for row in rows.at(place) if row["service"] in services])
 
 
 def check_failures(period, rows):

@@ -175,6 +175,24 @@ def test_a_form_that_is_sent_twice_runs_once(browser, user):
     assert_balance(user, 1)
 
 
+def test_a_form_sent_again_while_its_run_goes_on_says_so_and_gives_the_result_later(browser, user):
+    fund(user, 5)
+    form = {"form_id": form_id(browser.get(ADDRESS))}
+    meanwhile = []
+
+    def send_again(context):
+        meanwhile.append(browser.post("/services/doing/", form))
+        return {"text": "done"}
+
+    with register_temporarily(type(doing(send_again, cost=2))):
+        done = browser.post("/services/doing/", form)
+        again = browser.post("/services/doing/", {"form_id": form_id(meanwhile[0])})
+    assert meanwhile[0].status_code == 409
+    assert "has not ended yet" in meanwhile[0].content.decode()
+    assert again.context["result"].run == done.context["result"].run
+    assert_balance(user, 3)
+
+
 def test_after_a_run_the_form_is_ready_for_a_new_one(browser, user):
     fund(user, 5)
     first = browser.post(ADDRESS, {"text": "one", "form_id": form_id(browser.get(ADDRESS))})

@@ -26,6 +26,16 @@ def test_a_service_is_switched_off_in_the_admin_at_once(admin_client, row, user)
         registry["count-words"].run(user, text="one")
 
 
+def test_the_box_of_a_service_in_the_list_is_named_by_it(admin_client, row):
+    assert 'aria-label="count-words: Active"' in admin_client.get(SERVICES).content.decode()
+
+
+def test_the_choice_of_runs_without_an_error_has_a_name(admin_client, user):
+    fund(user, 5)
+    run_service("count-words", user, text="one")
+    assert '<a href="?error_code=">No error</a>' in " ".join(admin_client.get(RUNS).content.decode().split())
+
+
 def test_an_override_holds_from_the_next_run_on(admin_client, row, user):
     fund(user, 5)
     form = {"is_active": "on", "cost_override": "0.5", "rate_limit": "60/minute"}

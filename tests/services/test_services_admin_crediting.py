@@ -74,6 +74,12 @@ def test_never_more_than_is_left_of_the_charge(user, charged):
     assert credit_back(charged, reason="Wrong").amount == Decimal("0.5")
 
 
+def test_one_credit_back_is_told_as_one(admin_client, charged):
+    assert "charged 2 credits." in admin_client.get(form_of(charged)).content.decode()
+    form = {"amount": "1", "reason": "Wrong"}
+    assert "1 credit back: Wrong" in admin_client.post(form_of(charged), form, follow=True).content.decode()
+
+
 def test_a_run_under_way_cannot_be_credited_back(user, charged):
     ServiceRun.objects.filter(pk=charged.pk).update(status="failed", cost=0, entry=None)
     charged.refresh_from_db()

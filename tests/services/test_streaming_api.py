@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.handlers.asgi import ASGIHandler
 from django.test import AsyncClient
+from pydantic import BaseModel
 
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance, fund
@@ -96,6 +97,24 @@ def test_a_failure_midway_is_an_event_with_the_problem(user, program, offered, w
     assert (piece, kind, problem["code"], problem["status"]) == ("one", "error", "service_failed", 502)
     assert problem["run_id"] == str(ServiceRun.objects.get().pk)
     assert "cost" not in problem
+    assert_balance(user, 5)
+
+
+class Raw(BaseModel):
+    raw: bytes
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("before", [[], [{"raw": b"said"}]], ids=["at first", "midway"])
+def test_a_piece_that_json_cannot_say_is_a_failure_and_nobody_has_gone_away(user, program, offered, before, accept):
+    fund(user, 5)
+    offered(lambda context: iter([*before, {"raw": b"\xff"}]), Output=Raw)
+    response = program.post(RUN, {}, Accept=accept)
+    if accept == "text/event-stream" and before:
+        assert told(response.getvalue())[-1][1]["code"] == "service_failed"
+    else:
+        assert (response.status_code, response.json()["code"]) == (502, "service_failed")
+    assert ServiceRun.objects.get().status == "failed"
     assert_balance(user, 5)
 
 

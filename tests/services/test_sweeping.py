@@ -80,7 +80,7 @@ def test_a_run_killed_after_any_statement_is_charged_once_or_not_at_all(django_u
         fund(user, 5)
     process = spawn(KILLED_AT_EACH_STATEMENT, *(user.pk for user in users))
     exits = [int(line) for line in process.stdout]
-    assert exits.count(-9) >= 15, process.stderr.read()
+    assert exits.count(-9) >= 14, process.stderr.read()
     assert exits.count(-9) + exits.count(0) == len(users)
 
     time_machine.move_to(timezone.now() + timedelta(minutes=2))

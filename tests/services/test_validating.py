@@ -188,6 +188,20 @@ def test_an_example_that_cannot_be_made_asks_for_better_ones(db):
     assert "Field(examples=[…])" in found
 
 
+class Node(BaseModel):
+    kids: list["Node"]
+
+
+class Tree(BaseModel):
+    root: Node
+
+
+def test_an_input_that_holds_itself_without_end_asks_for_an_example(db):
+    found = problem(Input=Tree)
+    assert "RecursionError" in found
+    assert "Field(examples=[…])" in found
+
+
 def test_without_a_run_nothing_is_executed(db):
     service = faulty(execute=raising(AssertionError("executed")))
     assert validate(service, with_run=False).problems == []

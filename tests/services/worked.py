@@ -42,11 +42,20 @@ class Flaky(BaseService):
         return "done"
 
 
+class Asked(BaseService):
+    """Says who asked, and whether that is a user or a text."""
+
+    name = "asked"
+
+    def execute(self, data, context):
+        return [type(context.actor).__name__, str(context.actor)]
+
+
 def offer():
     from quickscale_services import registry
     from tests.services.samples import CountWords
 
-    for service in (Slow, Flaky, CountWords):
+    for service in (Slow, Flaky, Asked, CountWords):
         registry.register(service)
 
 

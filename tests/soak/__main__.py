@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
         return 0 if run(task_named(name), int(seed)) else 1
     state = read(options.state)
     if not options.report:
-        soak(state, options.state, until=time.monotonic() + options.minutes * 60, only=options.only)
+        until = time.monotonic() + options.minutes * 60
+        soak(state, options.state, until=until, only=options.only, first=options.first_seed)
     print(report(state))
     return 1 if any(found["failed"] for found in state.values()) else 0
 
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="begin no round after so long")
     parser.add_argument("--state", type=Path, default=ROOT / "soak.json", help="what was done, kept between runs")
+    parser.add_argument("--first-seed", type=int, default=1, help="where a task that was never run begins")
     parser.add_argument("--only", action="append", choices=names, help="this task alone")
     parser.add_argument("--report", action="store_true", help="say what was done, and do nothing")
     parser.add_argument("--replay", nargs=2, metavar=("NAME", "SEED"), help="run one round again")
@@ -49,11 +51,11 @@ def read(path: Path) -> State:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def soak(state: State, path: Path, *, until: float, only: list[str] | None) -> None:
+def soak(state: State, path: Path, *, until: float, only: list[str] | None, first: int = 1) -> None:
     """One round after the other, of the task that is furthest from its goal."""
     while time.monotonic() < until and (task := next_task(state, only)):
-        known = state.setdefault(task.name, {"rounds": 0, "done": 0, "seconds": 0, "failed": []})
-        seed, started = known["rounds"] * task.each + 1, time.monotonic()
+        known = state.setdefault(task.name, {"first": first, "rounds": 0, "done": 0, "seconds": 0, "failed": []})
+        seed, started = known.get("first", 1) + known["rounds"] * task.each, time.monotonic()
         is_sound = run(task, seed)
         known["rounds"] += 1
         known["done"] += task.each

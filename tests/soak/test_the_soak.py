@@ -34,8 +34,19 @@ def test_a_round_is_run_and_noted(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.soak.__main__.run", lambda task, seed: seed == 1)
     main(["--minutes", "1", "--only", "kills of PostgreSQL", "--state", str(path)])
     assert json.loads(path.read_text())["kills of PostgreSQL"] == {
+        "first": 1,
         "rounds": 5,
         "done": 50,
         "seconds": 0,
         "failed": [11, 21, 31, 41],
     }
+
+
+def test_another_first_seed_is_kept_with_what_was_done(tmp_path, monkeypatch):
+    path, seeds = tmp_path / "state.json", []
+    monkeypatch.setattr("tests.soak.__main__.run", lambda task, seed: not seeds.append(seed))
+    arguments = ["--minutes", "1", "--only", "kills of PostgreSQL", "--state", str(path)]
+    known = {"first": 700, "rounds": 2, "done": 20, "seconds": 0, "failed": []}
+    path.write_text(json.dumps({"kills of PostgreSQL": known}))
+    main([*arguments, "--first-seed", "5"])
+    assert seeds == [720, 730, 740]

@@ -1,7 +1,7 @@
 """The demo in which credits belong to organizations: `manage.py demo --teams`."""
 
 from inkwell.demo.settings import *  # noqa: F403
-from inkwell.demo.settings import INSTALLED_APPS
+from inkwell.demo.settings import INSTALLED_APPS, MIDDLEWARE
 from inkwell.team_settings import (  # noqa: F401
     DJSTRIPE_SUBSCRIBER_MODEL,
     FIRST_OWNER,
@@ -11,3 +11,4 @@ from inkwell.team_settings import (  # noqa: F401
 )
 
 INSTALLED_APPS = [*INSTALLED_APPS, "inkwell.teams"]
+MIDDLEWARE = [*MIDDLEWARE, "inkwell.teams.guarding.OnlyAdministratorsPay"]

@@ -50,9 +50,15 @@ TOOLS = [
     ),
     Tool(
         section=SERVICES,
-        title=_("Services: on and off, prices, limits, usage"),
+        title=_("Services: on and off, prices, limits"),
         url="admin:quickscale_services_service_changelist",
         permission="quickscale_services.view_service",
+    ),
+    Tool(
+        section=SERVICES,
+        title=_("Usage by service: runs, failures, credits, durations"),
+        url="admin:quickscale_services_usage",
+        permission="quickscale_credits.view_analytics",
     ),
     Tool(
         section=SERVICES,

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -57,7 +58,9 @@ class Membership(models.Model):
 
 class InvitationQuerySet(models.QuerySet):
     def open(self):
-        return self.filter(accepted_at=None, created_at__gt=timezone.now() - INVITATION_LASTS)
+        """For a week from the last letter on, for that is what it says."""
+        since = Coalesce("sent_at", "created_at")
+        return self.filter(accepted_at=None).alias(since=since).filter(since__gt=timezone.now() - INVITATION_LASTS)
 
 
 def new_token():
@@ -71,6 +74,8 @@ class Invitation(models.Model):
     email = models.EmailField(_("email address"))
     token = models.CharField(max_length=43, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    # Empty: no letter went out yet.
+    sent_at = models.DateTimeField(_("sent at"), null=True)
     accepted_at = models.DateTimeField(_("accepted at"), null=True)
 
     objects = InvitationQuerySet.as_manager()

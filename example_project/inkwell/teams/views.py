@@ -1,5 +1,6 @@
 """A team's page: its members, its invitations, what each may spend; and changing from one team to another."""
 
+import logging
 import re
 from functools import wraps
 
@@ -7,17 +8,19 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from inkwell.pages.sending import is_repeated
-from inkwell.teams import inviting
+from inkwell.teams import inviting, members
 from inkwell.teams.forms import InvitationForm, LimitForm, OrganizationForm
 from inkwell.teams.models import Membership
 from inkwell.teams.owners import SESSION_KEY, current_membership, found
-from quickscale_credits.models import CreditAccount, SpendingLimit
+from quickscale_credits.models import SpendingLimit
+
+logger = logging.getLogger(__name__)
 
 ID = re.compile(r"[0-9]{1,18}")
 
@@ -77,13 +80,26 @@ def switch(request):
 @for_administrators
 def invite(request, membership):
     form = InvitationForm(request.POST)
-    if not form.is_valid():
-        return render(request, "teams/team.html", _context(request, membership) | {"form": form}, status=422)
-    if is_repeated(request):
+    if form.is_valid() and (is_repeated(request) or is_invited(request, membership, form)):
         return redirect("teams:team")
-    inviting.invite(membership.organization, form.cleaned_data["email"], link_to=lambda token: _link(request, token))
-    messages.success(request, _("The invitation is on its way to %s.") % form.cleaned_data["email"])
-    return redirect("teams:team")
+    return render(request, "teams/team.html", _context(request, membership) | {"form": form}, status=422)
+
+
+def is_invited(request, membership, form):
+    """Whether there is an invitation then; what became of it is said by a message, or by the form."""
+    email, team = form.cleaned_data["email"], membership.organization
+    try:
+        inviting.invite(team, email, by=request.user, link_to=lambda token: _link(request, token))
+    except inviting.AlreadyMember:
+        form.add_error("email", _("Whoever has this address is a member already."))
+    except inviting.TooManyLetters:
+        form.add_error("email", _("So many invitations were sent that this one is not. Please try again tomorrow."))
+    except OSError:
+        logger.exception("An invitation could not be sent.")
+        messages.error(request, _("The invitation to %s could not be sent now. Send it later.") % email)
+    else:
+        messages.success(request, _("The invitation is on its way to %s.") % email)
+    return not form.errors
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,22 +127,18 @@ def withdraw(request, membership, pk):
 @require_POST
 @for_members
 def remove(request, membership, pk):
-    """An administrator removes anybody, a member only themselves; the last administrator stays."""
-    leaving = get_object_or_404(membership.organization.memberships, pk=pk)
-    if not membership.is_administrator and leaving != membership:
-        raise PermissionDenied
-    administrators = membership.organization.memberships.filter(role=Membership.Role.ADMINISTRATOR)
-    if not administrators.exclude(pk=leaving.pk).exists():
+    try:
+        members.remove(pk, by=membership)
+    except members.LastAdministrator:
         messages.error(request, _("A team needs an administrator: make somebody else one first."))
         return redirect("teams:team")
-    leaving.delete()
-    return redirect("dashboard" if leaving == membership else "teams:team")
+    return redirect("dashboard" if pk == membership.pk else "teams:team")
 
 
 @require_POST
 @for_administrators
 def promote(request, membership, pk):
-    membership.organization.memberships.filter(pk=pk).update(role=Membership.Role.ADMINISTRATOR)
+    members.promote(pk, by=membership)
     return redirect("teams:team")
 
 
@@ -134,15 +146,16 @@ def promote(request, membership, pk):
 @for_administrators
 def limit(request, membership, pk):
     """One limit a member; the admin knows more of them."""
-    member = get_object_or_404(membership.organization.memberships, pk=pk).user
-    account = CreditAccount.objects.for_owner(membership.organization).first()
     form = LimitForm(request.POST)
-    if account is None or not form.is_valid():
+    if not form.is_valid():
         messages.error(request, _("That is no limit: name a number of credits, or none to take it away."))
         return redirect("teams:team")
-    account.limits.filter(member=member).delete()
-    if form.cleaned_data["amount"] is not None:
-        SpendingLimit.objects.create(account=account, member=member, **form.cleaned_data)
+    try:
+        members.limit(pk, by=membership, **form.cleaned_data)
+    except Membership.DoesNotExist:
+        messages.error(request, _("They are not in the team, or not any more."))
+    except members.NoCredits:
+        messages.error(request, _("The team has no credits yet: set a limit when it has some."))
     return redirect("teams:team")
 
 
@@ -157,10 +170,9 @@ def _link(request, token):
 def _context(request, membership):
     organization = membership.organization
     limits = {each.member_id: each for each in SpendingLimit.objects.filter(account__owner=organization)}
-    members = list(organization.memberships.select_related("user"))
     return {
         "membership": membership,
-        "members": [(each, limits.get(each.user_id)) for each in members],
+        "members": [(each, limits.get(each.user_id)) for each in organization.memberships.select_related("user")],
         "invitations": organization.invitations.open() if membership.is_administrator else [],
         "others": request.user.organizations.exclude(pk=organization.pk),
         "form": InvitationForm(),

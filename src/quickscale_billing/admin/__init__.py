@@ -5,7 +5,7 @@ from quickscale_billing.admin.history import latest_history
 from quickscale_billing.admin.mail import MailAdmin
 from quickscale_billing.admin.money import DisputeAdmin, InvoiceAdmin, PaymentAdmin, RefundAdmin
 from quickscale_billing.admin.settling import FactAdmin, InboxAdmin, PurchaseAdmin, SubscriptionAdmin
-from quickscale_billing.admin.topping_up import AutoTopUpAdmin, TopUpAdmin
+from quickscale_billing.admin.topping_up import AutoTopUpAdmin, TopUpAdmin, TopUpConsentAdmin
 
 __all__ = [
     "AutoTopUpAdmin",
@@ -21,5 +21,6 @@ __all__ = [
     "RefundAdmin",
     "SubscriptionAdmin",
     "TopUpAdmin",
+    "TopUpConsentAdmin",
     "latest_history",
 ]

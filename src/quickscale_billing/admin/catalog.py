@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -100,9 +100,13 @@ class CatalogAdmin(ModelAdmin):
 class PriceInline(TabularInline):
     model = PlanPrice
     form = PriceForm
+    template = "admin/quickscale_billing/prices.html"
     extra = 0
     fields = ("interval", "amount", "currency", "money", "is_active", "stripe_price_id")
     readonly_fields = ("money", "stripe_price_id")
+
+    class Media:
+        css: ClassVar = {"all": ["quickscale_credits/admin.css"]}
 
     @admin.display(description=gettext_lazy("price"))
     def money(self, price: PlanPrice) -> str:

@@ -16,10 +16,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from quickscale_billing import refunds
 from quickscale_billing.admin import operating
 from quickscale_billing.admin.refunding import PERMISSION, RefundForm
 from quickscale_billing.admin.settling import AccountRowsAdmin
-from quickscale_billing.exceptions import BillingError
+from quickscale_billing.exceptions import BillingError, StripeUnavailable
 from quickscale_billing.models import Dispute, Invoice, Payment, Refund
 from quickscale_billing.money import exponent, formatted
 from quickscale_credits.admin.base import ReadOnly
@@ -32,7 +33,7 @@ else:
 
 class RefundInline(ReadOnly, TabularInline):
     model = Refund
-    fields = ("created_at", "amount", "status", "reason", "actor", "problem", "stripe_id")
+    fields = ("created_at", "amount", "status", "cancels", "reason", "actor", "problem", "stripe_id")
     extra = 0
 
 
@@ -168,22 +169,40 @@ class PaymentAdmin(AccountRowsAdmin):
 
     def _paid_back(self, request: HttpRequest, payment: Payment, form: RefundForm) -> bool:
         try:
-            made = form.pay_back(request.user)
+            made = refunds.sent(self._requested(request, payment, form))
+        except StripeUnavailable as error:
+            unknown = _("It is not known whether Stripe has done it. It is finished by itself, or by this form again.")
+            return self._refused(form, f"{error} {unknown}")
         except BillingError as error:
             return self._refused(form, str(error))
         if made.status == Refund.Status.FAILED:
             return self._refused(form, made.problem)
         shown = formatted(made.amount, made.currency)
-        self.log_change(request, payment, f"{_('Paid back')} {shown}: {made.reason}")
-        messages.success(
-            request,
-            _("%(amount)s is paid back (%(status)s).")
-            % {
-                "amount": shown,
-                "status": made.get_status_display(),
-            },
-        )
+        told = {"amount": shown, "status": made.get_status_display(), "problem": made.problem}
+        if made.status == Refund.Status.REQUESTED:  # its money is on its way, and must not be sent by hand, too
+            messages.warning(
+                request, _("%(amount)s is paid back, but its credits are not taken yet: %(problem)s") % told
+            )
+        else:
+            messages.success(request, _("%(amount)s is paid back (%(status)s).") % told)
         return True
+
+    def _requested(self, request: HttpRequest, payment: Payment, form: RefundForm) -> Refund:
+        """What somebody asked for stands in the log with the row, whatever Stripe answers; its outcome, in the row."""
+        with transaction.atomic():
+            row, is_new = form.request(request.user)
+            if is_new:
+                self._log(request, payment, row)
+        return row
+
+    def _log(self, request: HttpRequest, payment: Payment, row: Refund) -> None:
+        told = {"amount": formatted(row.amount, row.currency), "reason": row.reason}
+        if row.cancels and payment.invoice is not None and payment.invoice.subscription is not None:
+            message = _("To be paid back: %(amount)s, and the subscription to be canceled now: %(reason)s") % told
+            self.log_change(request, payment.invoice.subscription, message)
+        else:
+            message = _("To be paid back: %(amount)s: %(reason)s") % told
+        self.log_change(request, payment, message)
 
     def _refused(self, form: RefundForm, problem: str) -> bool:
         form.add_error(None, problem)

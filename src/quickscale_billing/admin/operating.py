@@ -24,6 +24,7 @@ from quickscale_billing import facts, reconciliation
 from quickscale_billing.exceptions import BillingError
 from quickscale_billing.models import Fact, InboxItem, Payment
 from quickscale_billing.stripe import endpoints, looking
+from quickscale_credits.exceptions import CreditsError
 from quickscale_credits.models import LedgerEntry
 
 RECONCILE = "quickscale_billing.reconcile_billing"
@@ -67,6 +68,7 @@ def investigate(admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
             _settle_again(admin, request, payment, form.cleaned_data["reason"])
             return redirect(request.path)
     told, problem = _asked(lambda: looking.payment(str(payment.stripe_payment_intent_id)), payment)
+    drift, uncompared = _asked(lambda: looking.differences(payment, told)) if told else ([], "")
     booked = Fact.objects.filter(stripe_id__in=_ids(payment)).select_related("entry", "clawback").order_by("pk")
     context = {
         "title": _("Investigate %(payment)s") % {"payment": payment},
@@ -75,8 +77,8 @@ def investigate(admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
         "entries": _entries(booked),
         "deliveries": looking.deliveries_about(_ids(payment)),
         "stripes": json.dumps(told, indent=2, sort_keys=True) if told else "",
-        "problem": problem,
-        "drift": looking.differences(payment, told) if told else [],
+        "problem": problem or uncompared,
+        "drift": drift,
         "form": form,
         "may_settle": request.user.has_perm(SETTLE),
     }
@@ -95,6 +97,7 @@ def reconcile(admin: Any, request: HttpRequest) -> HttpResponse:
             context["repaired"] = _repaired(request, repairing)
         found, problem = _asked(lambda: reconciliation.drift(form.since))
         context |= {"drift": found, "problem": problem, "compared": not problem, "repairing": repairing}
+        context["unasked"] = reconciliation.unasked(form.since)
     return _page(admin, request, "reconcile", context)
 
 
@@ -128,7 +131,8 @@ def _asked(ask: Callable[[], Any], payment: Payment | None = None) -> tuple[Any,
 def _settle_again(admin: Any, request: HttpRequest, payment: Payment, reason: str) -> None:
     try:
         _settle(payment)
-    except BillingError as error:
+    except (BillingError, CreditsError) as error:
+        admin.log_change(request, payment, f"{_('Could not be settled again')}: {reason} ({error})")
         messages.error(request, str(error))
         return
     admin.log_change(request, payment, f"{_('Settled again')}: {reason}")

@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quickscale_billing import refunds
 from quickscale_billing.models import Payment, PlanSubscription, Refund
-from quickscale_billing.money import exponent, major
-from quickscale_billing.stripe import changing
+from quickscale_billing.money import exponent, formatted, major
 
 PERMISSION = "quickscale_billing.refund_payment"
 
@@ -41,26 +40,42 @@ class RefundForm(forms.Form):
         found = self.payment.invoice.subscription if self.payment.invoice else None
         return found if found is not None and found.is_live else None
 
-    def clean_amount(self) -> int:
-        """In minor units."""
-        minor: Decimal = self.cleaned_data["amount"] * 10**self.places
+    def clean(self) -> dict[str, Any]:
+        """The amount in minor units. A form that is sent again is right as it was, though less is left now."""
+        given = self.cleaned_data
+        known = Refund.objects.select_related("payment").filter(token=given.get("token")).first()
+        if "amount" not in given or "token" not in given:
+            return given
+        minor = given["amount"] * 10**self.places
+        if known is None:
+            self._check(minor)
+        elif known.payment_id != self.payment.pk:
+            self.add_error(None, _("This form was sent for another payment already. Open it anew."))
+        elif known.amount != minor:
+            sent = formatted(known.amount, known.currency)
+            message = _("With this form %(sent)s were asked for already. Open it anew to pay back more.")
+            self.add_error("amount", forms.ValidationError(message, params={"sent": sent}))
+        return given | {"amount": int(minor)}
+
+    def _check(self, minor: Decimal) -> None:
         if minor != minor.to_integral_value() or not 0 < minor <= self.payment.refundable:
-            raise forms.ValidationError(
-                _("Between the smallest unit of the currency and %(left)s."),
-                params={"left": major(self.payment.refundable, self.payment.currency)},
-            )
-        return int(minor)
+            left = major(self.payment.refundable, self.payment.currency)
+            message = _("Between the smallest unit of the currency and %(left)s.")
+            self.add_error("amount", forms.ValidationError(message, params={"left": left}))
 
     def renew(self) -> None:
         """A token of its own for the next try, if the refund of this one has failed."""
         if Refund.objects.filter(token=self.cleaned_data["token"], status=Refund.Status.FAILED).exists():
             self.data = {**self.data, "token": str(uuid.uuid4())}
 
-    def pay_back(self, actor: Any) -> Refund:
-        """Raises what `refunds.refund` raises. The subscription is canceled first: paid back, it must not go on."""
+    def request(self, actor: Any) -> tuple[Refund, bool]:
+        """The row that is to be sent, and whether it is new. Raises what `refunds.requested` raises."""
         given = self.cleaned_data
-        if given.get("cancel") and self.subscription is not None:
-            changing.cancel_now(self.subscription.stripe_id)
-        return refunds.refund_once(
-            self.payment, amount=given["amount"], reason=given["reason"], actor=actor, token=given["token"]
+        return refunds.requested(
+            self.payment,
+            amount=given["amount"],
+            reason=given["reason"],
+            actor=actor,
+            token=given["token"],
+            cancels=bool(given.get("cancel")),
         )

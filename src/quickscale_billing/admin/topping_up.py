@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from quickscale_billing import topup
 from quickscale_billing.admin import operating
 from quickscale_billing.admin.settling import AccountRowsAdmin
-from quickscale_billing.models import AutoTopUp, TopUp
+from quickscale_billing.models import AutoTopUp, TopUp, TopUpConsent
 from quickscale_billing.money import formatted
 
 if TYPE_CHECKING:
@@ -24,26 +24,37 @@ if TYPE_CHECKING:
 STOP = "quickscale_billing.stop_auto_top_up"
 
 
+TERMS = ("account_id", "pack__slug", "credits", "bonus_credits", "amount", "currency", "threshold", "monthly_cap")
+CONSENT = ("consented_by", "consented_at", "consent_wording")
+
+
+class TermsAdmin(AccountRowsAdmin):
+    list_select_related = ("account__owner", "pack")
+    stripe_ids = ("account__top_ups__stripe_invoice_id",)
+
+    @admin.display(description=gettext_lazy("price"))
+    def price(self, agreed: AutoTopUp | TopUpConsent) -> str:
+        return formatted(agreed.amount, agreed.currency)
+
+    @admin.display(description=gettext_lazy("monthly cap"))
+    def cap(self, agreed: AutoTopUp | TopUpConsent) -> str:
+        return formatted(agreed.monthly_cap, agreed.currency)
+
+
+@admin.register(TopUpConsent)
+class TopUpConsentAdmin(TermsAdmin):
+    list_display = ("consented_at", "account", "pack", "price", "threshold", "cap", "consented_by", "consent_wording")
+    date_hierarchy = "consented_at"
+    csv_fields = (*TERMS, *CONSENT)
+
+
 @admin.register(AutoTopUp)
-class AutoTopUpAdmin(AccountRowsAdmin):
+class AutoTopUpAdmin(TermsAdmin):
     action_form = operating.ReasonActionForm
     actions = ("stop",)
     list_display = ("account", "pack", "price", "threshold", "cap", "state", "reason", "failures", "next_attempt_at")
     list_filter = ("state", "reason")
-    list_select_related = ("account__owner", "pack")
-    stripe_ids = ("account__top_ups__stripe_invoice_id",)
-    csv_fields = (
-        *("account_id", "pack__slug", "amount", "currency", "threshold", "monthly_cap", "state", "reason", "failures"),
-        *("next_attempt_at", "consented_by", "consented_at", "consent_wording", "stopped_at"),
-    )
-
-    @admin.display(description=gettext_lazy("price"))
-    def price(self, agreed: AutoTopUp) -> str:
-        return formatted(agreed.amount, agreed.currency)
-
-    @admin.display(description=gettext_lazy("monthly cap"))
-    def cap(self, agreed: AutoTopUp) -> str:
-        return formatted(agreed.monthly_cap, agreed.currency)
+    csv_fields = (*TERMS, "state", "reason", "failures", "next_attempt_at", *CONSENT, "stopped_at")
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(STOP))

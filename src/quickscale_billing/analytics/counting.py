@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Sum, When
 
-from quickscale_billing.analytics.sales import place_number
 from quickscale_billing.models import Invoice, PaidSegment, Plan, PlanSubscription
 from quickscale_credits.analytics import Period, remembered
+from quickscale_credits.analytics.reading import as_date
 
 IS_PAID = Q(status=Invoice.Status.PAID)
 HAS_FAILED = Q(attempts__gt=1) | (Q(attempts=1) & ~IS_PAID)
@@ -54,17 +54,15 @@ def trials(period: Period) -> tuple[int, int]:
 @remembered
 def failures(period: Period) -> list[Failures]:
     invoices = Invoice.objects.filter(period.within("created_at")).filter(HAS_FAILED).order_by()
-    grouped = invoices.values("currency", number_of_place=place_number("created_at", period)).annotate(
+    grouped = invoices.values("currency", of_place=period.place_of("created_at")).annotate(
         failed=Count("pk"),
         recovered=Count("pk", filter=IS_PAID),
         missing=Sum(Case(When(IS_PAID, then=0), default=F("total") - F("tax"))),
     )
     return [
-        Failures(
-            place=period.places[place], currency=currency, failed=failed, recovered=recovered, missing=int(missing)
-        )
+        Failures(place=as_date(place), currency=currency, failed=failed, recovered=recovered, missing=int(missing))
         for place, currency, failed, recovered, missing in grouped.values_list(
-            "number_of_place", "currency", "failed", "recovered", "missing"
+            "of_place", "currency", "failed", "recovered", "missing"
         )
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from quickscale_billing.conf import conf
@@ -13,9 +13,16 @@ from quickscale_credits.analytics import remembered
 FALLBACK = "usd"
 
 
-def currencies(found: Iterable[str] = ()) -> list[str]:
-    """Those that were found and those in which something is for sale."""
-    return sorted({*found, *_sold_in()}) or [FALLBACK]
+def currencies(found: Mapping[str, int]) -> list[str]:
+    """Those that were found and those in which something is for sale: the reporting currency, then the most used.
+
+    `found` says how often each is used; amounts of several currencies cannot be compared.
+    """
+    return in_order({code: found.get(code, 0) for code in {*found, *_sold_in()}}) or [FALLBACK]
+
+
+def in_order(found: Mapping[str, int]) -> list[str]:
+    return sorted(found, key=lambda code: (code != conf.REPORTING_CURRENCY, -found[code], code))
 
 
 @remembered

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 
 from quickscale_billing.analytics.sale import UNKNOWN, Product
 from quickscale_billing.models import CreditPack, PaidSegment, Plan, Purchase
-from quickscale_credits.analytics import remembered
+from quickscale_credits.analytics import remembered, rolling
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """A part of a payment, in minor units; `amount` is with tax."""
 
@@ -26,21 +27,29 @@ def names() -> dict[Product, str]:
     """In the order of the catalog."""
     plans = Plan.objects.order_by("position", "slug").values_list("pk", "name")
     packs = CreditPack.objects.order_by("position", "slug").values_list("pk", "name")
-    return {(pk, None): name for pk, name in plans} | {(None, pk): name for pk, name in packs}
+    return {_plan(pk): name for pk, name in plans} | {_pack(pk): name for pk, name in packs}
 
 
-def plan_of(payment: str) -> Subquery:
-    """The last plan that the payment's invoice pays; `payment` is the path to it."""
-    segments = PaidSegment.objects.filter(stripe_invoice_id=OuterRef(f"{payment}invoice__stripe_id"))
+def _plan(pk: int | None) -> Product:
+    return f"plan-{pk}" if pk else UNKNOWN
+
+
+def _pack(pk: int) -> Product:
+    return f"pack-{pk}"
+
+
+def plan_of_invoice() -> Subquery:
+    """Of a payment: the last plan that its invoice pays for."""
+    segments = PaidSegment.objects.filter(stripe_invoice_id=OuterRef("invoice__stripe_id"))
     return Subquery(segments.order_by("-starts_at", "-pk").values("plan")[:1])
 
 
-def bought(payments: Q) -> defaultdict[int, list[Line]]:
-    """The lines of packs of these payments; `payments` is a condition on purchases."""
+def bought(payments: Collection[int]) -> defaultdict[int, list[Line]]:
+    """The packs that were bought with each of these."""
     found: defaultdict[int, list[Line]] = defaultdict(list)
-    rows = Purchase.objects.filter(payments, amount__gt=0).order_by("payment", "pk")
-    for payment, pack, amount, tax in rows.values_list("payment", "pack", "amount", "tax"):
-        found[payment].append(Line(product=(None, pack), amount=amount, tax=min(tax, amount)))
+    rows = Purchase.objects.using(rolling.database()).filter(payment__in=payments, amount__gt=0)
+    for payment, pack, amount, tax in rows.order_by("pk").values_list("payment", "pack", "amount", "tax"):
+        found[payment].append(Line(product=_pack(pack), amount=amount, tax=min(tax, amount)))
     return found
 
 
@@ -50,7 +59,7 @@ def whole(lines: list[Line], *, amount: int, tax: int, plan: int | None) -> list
     if left <= 0:
         return lines
     left_tax = min(left, max(0, tax - sum(line.tax for line in lines)))
-    return [*lines, Line(product=UNKNOWN if lines else (plan, None), amount=left, tax=left_tax)]
+    return [*lines, Line(product=UNKNOWN if lines else _plan(plan), amount=left, tax=left_tax)]
 
 
 def parts(lines: list[Line], gone: int) -> list[tuple[int, int]]:

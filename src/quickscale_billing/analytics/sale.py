@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-Product = tuple[int | None, int | None]  # the plan, the pack
-UNKNOWN: Product = (None, None)
+Product = str  # "plan-1" or "pack-1", with the key of its row
+UNKNOWN: Product = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sale:
-    """Payments of a place, or (`number` 0) what went back in it, in minor units. `gross` and the rest are without tax;
-    `tax` is below zero where it went back with a payment."""
+    """Sums of a place, in minor units, named as those of a `SalesRollup`."""
 
     place: date
     currency: str
-    product: Product = UNKNOWN
-    number: int = 0
-    gross: int = 0
-    refunded: int = 0
-    disputed: int = 0
-    tax: int = 0
+    product: Product
+    payments: int
+    sales: int
+    gross: int
+    refunded: int
+    disputed: int
+    tax: int
 
     @property
     def net(self) -> int:

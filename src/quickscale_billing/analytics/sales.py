@@ -1,111 +1,108 @@
-"""Payments of a period, and what went back in it."""
+"""Payments of a period and what went back in it: by the rollups, and by the payments that they do not have."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
-from django.db.models import Case, Count, F, IntegerField, Sum, Value, When
-from django.db.models.functions import Least
+from django.db.models import BigIntegerField, CharField, DateField, F, Q, QuerySet, Value
 
-from quickscale_billing.analytics import products
-from quickscale_billing.analytics.money_back import went_back
-from quickscale_billing.analytics.sale import UNKNOWN, Sale
-from quickscale_billing.models import Payment, Purchase
-from quickscale_credits.analytics import Period, remembered
+from quickscale_billing.analytics import money_back, parts
+from quickscale_billing.analytics.parts import Numbers
+from quickscale_billing.analytics.sale import Product, Sale
+from quickscale_billing.models import CountedSale, Payment, SalesRollup, TopUp
+from quickscale_credits.analytics import Period, remembered, rolling
+from quickscale_credits.analytics.merging import summed
+from quickscale_credits.analytics.reading import NONE, as_date
+
+WATERMARK = "sales"
+PAGE = 2_000
+COLUMNS = ("day", "currency", "product", *SalesRollup.NUMBERS, "of_payment")
+Found = tuple[date, str, Product, Numbers]
 
 
 @remembered
 def sales(period: Period) -> list[Sale]:
-    return [*_paid(period), *went_back(period)]
-
-
-@remembered
-def sales_by_product(period: Period) -> list[Sale]:
-    """Packs by what each cost, plans by their invoices, and what neither accounts for; reads longer."""
-    told = [*_packs(period), *_plans(period)]
-    return [*told, *_rest(_paid(period), told), *went_back(period)]
+    """By place, currency and product."""
+    found: defaultdict[tuple[date, str, Product], Numbers] = defaultdict(lambda: (0, 0, 0, 0, 0, 0))
+    for day, currency, product, numbers in _told(period):
+        key = period.place(day), currency, product
+        found[key] = parts.added(found[key], numbers)
+    return [
+        Sale(
+            place=place,
+            currency=currency,
+            product=product,
+            **dict(zip(SalesRollup.NUMBERS, numbers, strict=True)),
+        )
+        for (place, currency, product), numbers in found.items()
+        if any(numbers)
+    ]
 
 
 @remembered
 def topped_up(period: Period) -> int:
     """Payments for packs that were bought by themselves."""
     paid = Payment.objects.filter(period.within("paid_at"), amount__gt=0)
-    return paid.filter(purchases__top_up__isnull=False).distinct().count()
+    return paid.filter(pk__in=TopUp.objects.values("purchase__payment")).count()
 
 
-def place_number(name: str, period: Period) -> Any:
-    """Which of the places of the period the time in the column belongs to, by comparing: no database has to reckon
-    with time zones, which is slow in SQLite."""
-    bounds = [period.midnight(place) for place in period.places]
-
-    def between(first: int, end: int) -> Any:
-        if end - first == 1:
-            return Value(first)
-        middle = (first + end) // 2
-        return Case(
-            When(**{f"{name}__lt": bounds[middle]}, then=between(first, middle)),
-            default=between(middle, end),
-            output_field=IntegerField(),
-        )
-
-    return between(0, len(bounds))
-
-
-@remembered
-def _paid(period: Period) -> list[Sale]:
-    paid = Payment.objects.filter(period.within("paid_at"), amount__gt=0).order_by()
-    grouped = paid.values("currency", number_of_place=place_number("paid_at", period))
-    return _sales(period, grouped, number=Count("pk"))
-
-
-def _packs(period: Period) -> list[Sale]:
-    bought = Purchase.objects.filter(period.within("payment__paid_at"), payment__amount__gt=0).order_by()
-    grouped = bought.values("currency", number_of_place=place_number("payment__paid_at", period), of_pack=F("pack"))
-    return _sales(period, grouped, number=Count("payment", distinct=True))
-
-
-def _plans(period: Period) -> list[Sale]:
-    invoiced = Payment.objects.filter(period.within("paid_at"), amount__gt=0, invoice__isnull=False, purchases=None)
-    grouped = invoiced.order_by().values(
-        "currency", number_of_place=place_number("paid_at", period), of_plan=products.plan_of("")
+def _told(period: Period) -> Iterator[Found]:
+    """The rollups without what has changed, and which payments are not counted, in one statement: what is counted
+    meanwhile is in neither, or in both."""
+    has_rollups = rolling.usable_watermark(WATERMARK) is not None
+    rows = summed(
+        [_counted(period, has_rollups), _outdated(period, has_rollups), _uncounted(period, has_rollups)],
+        by=["day", "currency", "product", "of_payment"],
+        sums=[f"SUM({name})" for name in SalesRollup.NUMBERS],
     )
-    return _sales(period, grouped, number=Count("pk"))
+    uncounted = []
+    for day, currency, product, payment, *numbers in rows:
+        if payment:
+            uncounted.append(payment)
+        else:
+            yield as_date(day), currency, product, parts.added(map(int, numbers), (0, 0, 0, 0, 0, 0))
+    for first in range(0, len(uncounted), PAGE):
+        page = uncounted[first : first + PAGE]
+        for (_payment, day, currency, product), told in parts.of(page, period.zone).items():
+            if period.start <= day <= period.end:
+                yield day, currency, product, told
 
 
-def _sales(period: Period, grouped: Any, *, number: Count) -> list[Sale]:
-    counted = grouped.annotate(number=number, total=Sum("amount"), of_tax=Sum(Least(F("tax"), F("amount"))))
-    return [
-        Sale(
-            place=period.places[row["number_of_place"]],
-            currency=row["currency"],
-            product=(row.get("of_plan"), row.get("of_pack")),
-            number=row["number"],
-            gross=int(row["total"] - row["of_tax"]),
-            tax=int(row["of_tax"]),
-        )
-        for row in counted
-    ]
+def _counted(period: Period, has_rollups: bool) -> QuerySet[Any]:
+    rows = SalesRollup.objects.using(rolling.database()).filter(_days(period) if has_rollups else NONE)
+    return rows.annotate(of_payment=Value(0, output_field=BigIntegerField())).values_list(*COLUMNS)
 
 
-def _rest(paid: Iterable[Sale], told: Iterable[Sale]) -> list[Sale]:
-    """Money of payments of which no row says what they were for."""
-    left: dict[tuple[Any, str], Counter[str]] = {}
-    for sign, rows in ((1, paid), (-1, told)):
-        for row in rows:
-            of_place = left.setdefault((row.place, row.currency), Counter())
-            for name in ("number", "gross", "tax"):
-                of_place[name] += sign * getattr(row, name)
-    return [
-        Sale(
-            place=place,
-            currency=currency,
-            product=UNKNOWN,
-            number=max(0, found["number"]),
-            gross=found["gross"],
-            tax=found["tax"],
-        )
-        for (place, currency), found in left.items()
-        if found["gross"] or found["tax"]
-    ]
+def _outdated(period: Period, has_rollups: bool) -> QuerySet[Any]:
+    """What the rollups have of payments that have changed, taken off."""
+    rows = CountedSale.objects.using(rolling.database()).filter(_days(period) if has_rollups else NONE)
+    taken_off = {f"less_{name}": -F(name) for name in SalesRollup.NUMBERS}
+    changed = rows.filter(payment__is_counted=False).annotate(
+        of_payment=Value(0, output_field=BigIntegerField()), **taken_off
+    )
+    return changed.values_list("day", "currency", "product", *taken_off, "of_payment")
+
+
+def _uncounted(period: Period, has_rollups: bool) -> QuerySet[Any]:
+    """Those of the period; where rollups have the others they are few, of whatever time."""
+    payments = Payment.objects.using(rolling.database()).order_by()
+    nothing = {f"no_{name}": Value(0, output_field=BigIntegerField()) for name in SalesRollup.NUMBERS}
+    text = Value("", output_field=CharField())
+    told = payments.filter(Q(is_counted=False) if has_rollups else _is_of(period)).annotate(
+        of_day=Value(period.start, output_field=DateField()), of_currency=text, of_product=text, **nothing
+    )
+    return told.values_list("of_day", "of_currency", "of_product", *nothing, "pk")
+
+
+def _is_of(period: Period) -> Q:
+    is_of_period = period.within("paid_at")
+    for touched in money_back.touched(period):
+        is_of_period |= Q(pk__in=touched)
+    return is_of_period
+
+
+def _days(period: Period) -> Q:
+    return Q(day__gte=period.start, day__lte=period.end)

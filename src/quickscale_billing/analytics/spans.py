@@ -1,40 +1,36 @@
-"""Who paid how much for subscriptions, and how long: told by the segments of paid time.
+"""What became of the monthly value of subscriptions from one moment to another: told by the segments of paid time.
 
 A segment's `monthly` was written down when it was paid. It begins when its period does, though its money came later;
 so what is said of a past day can still rise while a payment is late, and is exact once that is settled.
+
+Each segment adds its value when it begins and takes it away when it ends. `rollup_usage` writes down what that comes to
+for each subscription; those that have changed since are read from their segments.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-from django.db.models import F, Q, Window
-from django.db.models.functions import Coalesce, Lag, Lead
+from django.db.models import BooleanField, Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from quickscale_billing.conf import conf
-from quickscale_billing.models import PaidSegment, PlanSubscription
-from quickscale_credits.analytics import Period, remembered
+from quickscale_billing.models import PaidSegment, PlanSubscription, ValueChange
+from quickscale_credits.analytics import Period, remembered, rolling
+from quickscale_credits.analytics.merging import summed, together
 
 Status = PlanSubscription.Status
-NAMES = ("subscription__account_id", "currency", "monthly", "starts_at", "until")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span:
-    """A time in which a subscription was paid for without a break and at the same monthly value."""
-
-    account: int
-    currency: str
-    monthly: int
-    starts_at: datetime
-    until: datetime
+# Of an account and currency: by how much its value changed up to the moment with this index, from the one before it,
+# and whether paid time began then. So many that they stay as the database gives them.
+Change: TypeAlias = tuple[Any, ...]
+Steps: TypeAlias = dict[int, int]  # by place
 
 
 @dataclass(kw_only=True)
@@ -73,116 +69,241 @@ class Movement:
         self.counts[name] += 1
 
 
+def uncounted() -> QuerySet[Any]:
+    """The subscriptions whose changes are not written down as they are now."""
+    return PaidSegment.objects.using(rolling.database()).filter(is_counted=False).order_by().values("subscription")
+
+
+def paid_time(subscriptions: Any) -> QuerySet[Any]:
+    """The segments with a value and a length of these; `until` is when each ended or ends."""
+    segments = PaidSegment.objects.using(rolling.database()).filter(subscription__in=subscriptions, monthly__gt=0)
+    return segments.order_by().annotate(until=Coalesce("closed_at", "ends_at")).filter(until__gt=F("starts_at"))
+
+
+def beginnings(subscriptions: Any) -> QuerySet[Any]:
+    """`begins_at`, which is when its subscription ended if that was before: then it is not `is_real`."""
+    is_void = Q(subscription__ended_at__lte=F("starts_at"))
+    begins_at = Case(When(is_void, then=F("subscription__ended_at")), default=F("starts_at"))
+    is_real = Case(When(is_void, then=False), default=True, output_field=BooleanField())
+    found: QuerySet[Any] = paid_time(subscriptions).annotate(begins_at=begins_at, is_real=is_real)
+    return found
+
+
+def endings(subscriptions: Any) -> QuerySet[Any]:
+    """`stops_at` is with its subscription, if that is sooner. The last of one that has not ended `is_open`."""
+    later = PaidSegment.objects.filter(
+        Q(starts_at__gt=OuterRef("starts_at")) | Q(starts_at=OuterRef("starts_at"), pk__gt=OuterRef("pk")),
+        Q(closed_at=None) | Q(closed_at__gt=F("starts_at")),
+        subscription=OuterRef("subscription"),
+        monthly__gt=0,
+    )
+    is_cut = Q(subscription__ended_at__lt=F("until"))
+    stops_at = Case(When(is_cut, then=F("subscription__ended_at")), default=F("until"))
+    is_open = Case(
+        When(Q(subscription__ended_at=None) & ~Exists(later), then=True), default=False, output_field=BooleanField()
+    )
+    found: QuerySet[Any] = paid_time(subscriptions).annotate(stops_at=stops_at, is_open=is_open)
+    return found
+
+
+def is_late(at: str) -> Q:
+    """Of an open end: whether the subscription lasts, while its renewal is collected."""
+    lately = Q(**{f"{at}__gt": _now() - conf.REFILL_GRACE})
+    return Q(subscription__status=Status.PAST_DUE) | Q(lately, subscription__status=Status.ACTIVE)
+
+
 @remembered
-def spans() -> list[Span]:
-    """Of all time. Segments that follow on each other at the same value are joined by the database."""
-    now = timezone.now()
-    found: list[Span] = []
-    first: datetime | None = None
-    for row in _ends_of_runs():
-        account, currency, monthly, starts_at, until, ended_at, status, is_first, is_last, is_final = row
-        first = starts_at if is_first else first
-        if is_last and first is not None:
-            span = Span(account=account, currency=currency, monthly=monthly, starts_at=first, until=until)
-            found.append(_cut(span, ended_at, status, now) if is_final or ended_at else span)
-    return [span for span in found if span.until > span.starts_at]
+def changes(moments: tuple[datetime, ...]) -> Sequence[Change]:
+    """Up to the first of the moments, and from each to the next; the last of them is no later than now."""
+    return together(_parts(moments))
 
 
-def _ends_of_runs() -> Iterator[tuple[Any, ...]]:
-    order: dict[str, Any] = {"partition_by": "subscription_id", "order_by": ["starts_at", "pk"]}
-    segments = PaidSegment.objects.filter(monthly__gt=0).annotate(until=Coalesce("closed_at", "ends_at"))
-    neighbors = segments.filter(until__gt=F("starts_at")).annotate(
-        until_before=Window(Lag("until"), **order),
-        monthly_before=Window(Lag("monthly"), **order),
-        starts_after=Window(Lead("starts_at"), **order),
-        monthly_after=Window(Lead("monthly"), **order),
-    )
-    is_joined_before = Q(until_before=F("starts_at"), monthly_before=F("monthly"))
-    is_joined_after = Q(starts_after=F("until"), monthly_after=F("monthly"))
-    ends = neighbors.exclude(
-        is_joined_before & is_joined_after & Q(until_before__isnull=False) & Q(starts_after__isnull=False)
-    )
-    rows = ends.order_by("subscription_id", "starts_at", "pk").values_list(
-        *NAMES,
-        "subscription__ended_at",
-        "subscription__status",
-        "until_before",
-        "monthly_before",
-        "starts_after",
-        "monthly_after",
-    )
-    for *known, until_before, monthly_before, starts_after, monthly_after in rows.iterator(chunk_size=5_000):
-        monthly, starts_at, until = known[2:5]
-        is_first = (until_before, monthly_before) != (starts_at, monthly)
-        is_last = (starts_after, monthly_after) != (until, monthly)
-        yield *known, is_first, is_last, starts_after is None
-
-
-def _cut(span: Span, ended_at: datetime | None, status: str, now: datetime) -> Span:
-    """It ends with its subscription. One that lives still lasts while its renewal is collected."""
-    if ended_at is not None:
-        return replace(span, until=min(span.until, ended_at))
-    is_late = status == Status.PAST_DUE or (status == Status.ACTIVE and now < span.until + conf.REFILL_GRACE)
-    return replace(span, until=max(span.until, now + conf.REFILL_GRACE)) if is_late else span
-
-
-def edges(period: Period) -> list[datetime]:
-    """The beginning of each place, and the end of the last; what is to come is as it is now."""
-    now = timezone.now()
+def _parts(moments: Sequence[datetime]) -> list[QuerySet[Any]]:
+    written = _written().filter(at__lte=moments[-1])
+    live = uncounted()
+    begun = beginnings(live).filter(begins_at__lte=moments[-1])
+    ended = endings(live).filter(stops_at__lte=moments[-1]).exclude(is_late("stops_at"), is_open=True)
+    changed, began = F("change"), F("begins")
     return [
-        min(edge, now) for edge in [*(period.midnight(max(each, period.start)) for each in period.places), period.until]
+        _told(written.filter(is_open=False), "at", moments, change=changed, begins=began),
+        _told(written.filter(is_open=True).exclude(is_late("at")), "at", moments, change=changed, begins=began),
+        _told(begun, "begins_at", moments, change=F("monthly"), begins=F("is_real")),
+        _told(ended, "stops_at", moments, change=-F("monthly"), begins=Value(False)),
     ]
 
 
-def ends(period: Period) -> list[datetime]:
-    now = timezone.now()
-    return [min(period.since, now), min(period.until, now)]
+def firsts() -> dict[int, datetime]:
+    """When each account first began to pay."""
+    written = _written().filter(begins=True).annotate(began_at=F("at"), of_account=F("account_id"))
+    begun = beginnings(uncounted()).filter(is_real=True)
+    live = begun.annotate(began_at=F("starts_at"), of_account=F("subscription__account_id"))
+    parts = [each.values_list("of_account", "began_at") for each in (written, live)]
+    rows = summed(parts, by=["of_account"], sums=["MIN(began_at)"])
+    return {account: as_moment(first) for account, first in rows}
 
 
-def per_currency(moments: Sequence[datetime]) -> dict[str, list[Movement]]:
-    """For each currency, what happened between each two of the moments."""
-    return moved(spans(), moments, key=lambda span: span.account, group=lambda span: span.currency)
+def _written() -> QuerySet[ValueChange]:
+    changes = ValueChange.objects.using(rolling.database()).order_by()
+    return changes.exclude(subscription__in=uncounted())
 
 
-def of_customers(moments: Sequence[datetime]) -> list[Movement]:
+def _told(rows: QuerySet[Any], at: str, moments: Sequence[datetime], *, change: Any, begins: Any) -> Any:
+    account = "account_id" if rows.model is ValueChange else "subscription__account_id"
+    told = rows.annotate(
+        of_account=F(account),
+        of_currency=F("currency"),
+        of_place=place_among(at, moments),
+        of_change=change,
+        of_beginning=begins,
+    )
+    return told.values_list("of_account", "of_currency", "of_place", "of_change", "of_beginning")
+
+
+def place_among(name: str, moments: Sequence[datetime]) -> Any:
+    """How many of the moments lie before the time in the column: what has begun at a moment counts at it."""
+
+    def between(first: int, end: int) -> Any:
+        if first == end:
+            return Value(first)
+        middle = (first + end) // 2
+        return Case(
+            When(**{f"{name}__lte": moments[middle]}, then=between(first, middle)),
+            default=between(middle + 1, end),
+            output_field=IntegerField(),
+        )
+
+    return between(0, len(moments))
+
+
+def edges(period: Period) -> tuple[datetime, ...]:
+    """The beginning of each place, and the end of the last; what is to come is as it is now."""
+    now = _now()
+    midnights = [period.midnight(max(each, period.start)) for each in period.places]
+    return tuple(min(edge, now) for edge in [*midnights, period.until])
+
+
+@remembered
+def _now() -> datetime:
+    return timezone.now()
+
+
+def by_currency(period: Period) -> dict[str, list[Movement]]:
+    """For each currency, what happened in each place of the period; an account counts in each by itself."""
+    return _moved(_accounts(edges(period), _currency_of), len(period.places))
+
+
+def by_currency_from_end_to_end(period: Period) -> dict[str, Movement]:
+    """The same of the whole period: what came and went within it is not seen."""
+    return _from_end_to_end(period, "of_currency")
+
+
+def of_customers(period: Period) -> list[Movement]:
     """Only the counts say something: an account pays, whatever the currency."""
-    found = moved(spans(), moments, key=lambda span: span.account, group=lambda _span: "")
-    return found.get("") or [Movement() for _ in moments[1:]]
+    found = _moved(_accounts(edges(period), _no_currency), len(period.places))
+    return found.get("") or [Movement() for _place in period.places]
 
 
-def moved(
-    found: Iterable[Span],
-    moments: Sequence[datetime],
-    *,
-    key: Callable[[Span], Hashable],
-    group: Callable[[Span], str],
-) -> dict[str, list[Movement]]:
-    steps: dict[tuple[str, Hashable], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    began: dict[tuple[str, Hashable], datetime] = {}
-    for span in found:
-        whose = group(span), key(span)
-        began[whose] = min(span.starts_at, began.get(whose, span.starts_at))
-        first, end = bisect_left(moments, span.starts_at), bisect_left(moments, span.until)
-        if first < end:
-            steps[whose][first] += span.monthly
-            steps[whose][end] -= span.monthly
-    movements = {name: [Movement() for _ in moments[1:]] for name, _owner in began}
-    for (name, owner), changes in steps.items():
-        _add(movements[name], changes, began[name, owner], moments)
+def of_customers_from_end_to_end(period: Period) -> Movement:
+    return _from_end_to_end(period, "''").get("") or Movement()
+
+
+_place_of = itemgetter(2)
+
+
+def _currency_of(change: Change) -> str:
+    return str(change[1])
+
+
+def _no_currency(_change: Change) -> str:
+    return ""
+
+
+@remembered
+def _accounts(moments: tuple[datetime, ...], group: Callable[[Change], str]) -> list[tuple[str, int, Steps]]:
+    """The group, the place in which it began, and its changes in order, of each account in each group."""
+    steps: dict[tuple[int, str], Steps] = {}
+    began: dict[tuple[int, str], int] = {}
+    for each in sorted(changes(moments), key=_place_of):
+        account, _currency, place, value, begins = each
+        key = account, group(each)
+        if key not in steps:
+            steps[key] = {place: value}
+        else:
+            steps[key][place] = steps[key].get(place, 0) + value
+        if begins and key not in began:
+            began[key] = place
+    return [(key[1], first, steps[key]) for key, first in began.items()]
+
+
+def _from_end_to_end(period: Period, group: str) -> dict[str, Movement]:
+    """`group` is SQL for what an account's values are added up by."""
+    since, *_, until = edges(period)
+    first = _ENDS.replace("{group}", group)
+    rows = summed(_parts((since, until)), by=["of_name"], sums=_MOVED, first=first)
+    return {
+        name: Movement(
+            start=int(start),
+            new=int(new),
+            expansion=int(expansion),
+            contraction=int(contraction),
+            churned=int(churned),
+            reactivated=int(reactivated),
+            counts={"start": int(had), "new": int(come), "churned": int(gone), "reactivated": int(back)},
+        )
+        for name, start, had, new, come, expansion, contraction, churned, gone, reactivated, back in rows
+    }
+
+
+_ENDS = """(
+SELECT of_account, {group} AS of_name, SUM(of_change) AS after,
+    SUM(CASE WHEN of_place = 0 THEN of_change ELSE 0 END) AS before,
+    MAX(CASE WHEN of_place = 0 AND of_beginning THEN 1 ELSE 0 END) AS known
+FROM {parts} GROUP BY of_account, of_name
+) AS ends"""
+_IS_NEW, _IS_BACK = "before = 0 AND after <> 0 AND known = 0", "before = 0 AND after <> 0 AND known = 1"
+_IS_GONE, _STAYS = "before <> 0 AND after = 0", "before <> 0 AND after <> 0"
+_MOVED = [
+    f"SUM(CASE WHEN {case} THEN {value} ELSE 0 END)"
+    for case, value in [
+        ("before <> 0", "before"),
+        ("before <> 0", "1"),
+        (_IS_NEW, "after"),
+        (_IS_NEW, "1"),
+        (f"{_STAYS} AND after > before", "after - before"),
+        (f"{_STAYS} AND after < before", "before - after"),
+        (_IS_GONE, "before"),
+        (_IS_GONE, "1"),
+        (_IS_BACK, "after"),
+        (_IS_BACK, "1"),
+    ]
+]
+
+
+def _moved(accounts: Iterable[tuple[str, int, Steps]], number: int) -> dict[str, list[Movement]]:
+    """`number` is how many times there are between moments."""
+    movements: defaultdict[str, list[Movement]] = defaultdict(lambda: [Movement() for _ in range(number)])
+    for name, began, steps in accounts:
+        _add(movements[name], steps, began)
     for series in movements.values():
         for before, after in pairwise(series):
             after.start, after.counts["start"] = before.end, before.count
-    return movements
+    return dict(movements)
 
 
-def _add(movements: list[Movement], changes: dict[int, int], began: datetime, moments: Sequence[datetime]) -> None:
-    value = changes.pop(0, 0)
-    if value:
-        movements[0].start += value
-        movements[0].counts["start"] += 1
-    for place in sorted(changes):
-        if place == len(moments):
-            break
-        before, value = value, value + changes[place]
-        if before != value:
-            movements[place - 1].add(before, value, is_known=began < moments[place - 1])
+def _add(movements: list[Movement], steps: Steps, began: int) -> None:
+    value = 0
+    for place, change in steps.items():
+        before, value = value, value + change
+        if before == value:
+            continue
+        if place:
+            movements[place - 1].add(before, value, is_known=began < place)
+        else:
+            movements[0].start += value
+            movements[0].counts["start"] += 1
+
+
+def as_moment(value: Any) -> datetime:
+    """SQLite gives moments as text, without their zone."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

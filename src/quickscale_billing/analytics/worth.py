@@ -56,9 +56,10 @@ def _of_packs() -> Iterator[tuple[str, Fraction, int]]:
 
 
 def _of_refills() -> Iterator[tuple[str, Fraction, int]]:
-    names = [f"refill__period__{name}" for name in ("currency", "monthly", "credits", "refill_every")]
-    facts = Fact.objects.filter(kind__in=GIVEN, refill__isnull=False).order_by()
-    for currency, monthly, refill, every, free, held in _summed(_left(facts, "entry__grant__").values(*names), *names):
+    """From the grants to the entries that gave them: the other way, databases would read all entries."""
+    names = [f"entry__fact__refill__period__{name}" for name in ("currency", "monthly", "credits", "refill_every")]
+    given = CreditGrant.objects.filter(entry__fact__kind__in=GIVEN, entry__fact__refill__isnull=False).order_by()
+    for currency, monthly, refill, every, free, held in _summed(_left(given, "").values(*names), *names):
         in_a_month = Fraction(refill) * IN_A_MONTH[every]
         price = monthly / in_a_month if in_a_month else Fraction(0)
         yield currency, price, sum_to_micro(free) + sum_to_micro(held)

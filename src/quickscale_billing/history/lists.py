@@ -14,6 +14,7 @@ from quickscale_billing.history.merging import PAGE_SIZE, HistoryPage, Stream, a
 from quickscale_billing.history.rows import HistoryRow, RowKind
 from quickscale_billing.models import Dispute, Invoice, Payment, Refund
 from quickscale_credits.models import CreditAccount, LedgerEntry
+from quickscale_credits.telling import told
 
 Owner = Model | CreditAccount
 
@@ -97,7 +98,7 @@ def _tables(
     bought, entries = "payment__purchases__pack", _entries(account, wanted)
     yield "d", {RowKind.DISPUTE}, "opened_at", disputes.prefetch_related(bought), _told(rows.of_dispute)
     yield "r", {RowKind.REFUND}, "created_at", refunds.prefetch_related(bought), _told(rows.of_refund)
-    yield "e", {RowKind.USAGE, RowKind.CREDITS}, None, entries, _told(rows.of_entry)
+    yield "e", {RowKind.USAGE, RowKind.CREDITS}, None, entries, _told_in_words
     yield "p", {RowKind.PAYMENT}, "paid_at", payments(account), _told_with_credits
     yield "i", {RowKind.INVOICE}, "created_at", invoices(account), _told(rows.of_invoice)
 
@@ -110,6 +111,10 @@ def _within(table: QuerySet[Any], at: str, *, since: datetime | None, until: dat
 
 def _told(tell: Any) -> Any:
     return partial(map, tell)
+
+
+def _told_in_words(found: Sequence[LedgerEntry]) -> list[HistoryRow]:
+    return [rows.of_entry(entry) for entry in told(found)]
 
 
 def _told_with_credits(found: Sequence[Payment]) -> list[HistoryRow]:

@@ -16,5 +16,5 @@ def forget(account: CreditAccount) -> None:
 
 def forget_the_erased() -> int:
     """What was sent between closing an account and deleting its owner; answers how many letters it were."""
-    nobodys = Mail.objects.filter(account__owner=None).exclude(to="", problem="")
+    nobodys = Mail.objects.filter(account__isnull=False, account__owner=None).exclude(to="", problem="")
     return nobodys.update(to="", problem="")

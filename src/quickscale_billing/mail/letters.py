@@ -37,7 +37,7 @@ def letter_of(mail: Mail) -> Letter:
     letter = LETTERS[Kind(mail.kind)](mail)
     common = {
         "account": mail.account,
-        "owner": mail.account.owner,
+        "owner": mail.account.owner if mail.account else None,
         "seller": str(conf.SELLER.get("name", "")) or site_address().partition("://")[2],
         "site_url": site_address(),
     }
@@ -142,6 +142,12 @@ def _top_up_stopped(mail: Mail) -> Letter:
     return Letter(context={"reason": reason.value, "why": reason.label, "url": page("quickscale_billing:top_up")})
 
 
+def _webhooks_refused(mail: Mail) -> Letter:
+    since = datetime.fromisoformat(mail.about["since"])
+    context = {"count": mail.about["count"], "since": since, "url": page("admin:quickscale_billing_health")}
+    return Letter(context=context)
+
+
 def _money(payment: Payment, amount: int, currency: str) -> dict[str, str]:
     return {"item": what_was_bought(payment), "amount": formatted(amount, currency)}
 
@@ -162,4 +168,5 @@ LETTERS: Final[dict[Mail.Kind, Callable[[Mail], Letter]]] = {
     Kind.CREDITS_LOW: _credits_low,
     Kind.CREDITS_EXPIRING: _credits_expiring,
     Kind.TOP_UP_STOPPED: _top_up_stopped,
+    Kind.WEBHOOKS_REFUSED: _webhooks_refused,
 }

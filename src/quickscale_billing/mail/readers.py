@@ -28,7 +28,7 @@ class Reader:
 
 
 def reader_of(mail: Mail) -> Reader:
-    if mail.is_to_staff:
+    if mail.is_to_staff or mail.account is None:
         return Reader(to=staff())
     owner: Any = mail.account.owner
     if owner is not None and conf.MAIL_READER is not None:

@@ -20,7 +20,12 @@ JOB = "mail"
 
 
 def tell(
-    kind: Mail.Kind, key: str, account: CreditAccount, *, about: dict[str, Any], happened_at: datetime | None = None
+    kind: Mail.Kind,
+    key: str,
+    account: CreditAccount | None,
+    *,
+    about: dict[str, Any],
+    happened_at: datetime | None = None,
 ) -> bool:
     """Have a letter of this kind sent about what `key` names, after the commit; whether it was written now.
 

@@ -9,13 +9,15 @@ from quickscale_billing.models.money_back import Clawback, Dispute, FrozenGrant,
 from quickscale_billing.models.payments import Invoice, Payment
 from quickscale_billing.models.purchases import Purchase
 from quickscale_billing.models.receipts import Receipt
+from quickscale_billing.models.rollups import CountedSale, SalesRollup, ValueChange
 from quickscale_billing.models.subscriptions import PaidSegment, PlanSubscription, Refill
-from quickscale_billing.models.topups import AutoTopUp, TopUp
+from quickscale_billing.models.topups import AutoTopUp, TopUp, TopUpConsent
 
 __all__ = [
     "AutoTopUp",
     "CheckoutSession",
     "Clawback",
+    "CountedSale",
     "CreditPack",
     "Customer",
     "Dispute",
@@ -34,6 +36,9 @@ __all__ = [
     "Receipt",
     "Refill",
     "Refund",
+    "SalesRollup",
     "TopUp",
+    "TopUpConsent",
     "Unused",
+    "ValueChange",
 ]

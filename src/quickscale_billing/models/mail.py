@@ -35,6 +35,7 @@ class Mail(models.Model):
         CREDITS_LOW = "credits_low", _("Credits low")
         CREDITS_EXPIRING = "credits_expiring", _("Credits expiring soon")
         TOP_UP_STOPPED = "top_up_stopped", _("Top-up stopped")
+        WEBHOOKS_REFUSED = "webhooks_refused", _("Webhooks refused, to staff")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -43,11 +44,14 @@ class Mail(models.Model):
         FAILED = "failed", _("Failed")
         DROPPED = "dropped", _("Not to be sent")
 
-    TO_STAFF = (Kind.DISPUTE_ALERT,)
+    TO_STAFF = (Kind.DISPUTE_ALERT, Kind.WEBHOOKS_REFUSED)
 
     kind = models.CharField(_("kind"), max_length=24, choices=Kind)
     key = ExactCharField(_("key"), max_length=200, help_text=_("What it is about: one letter of a kind about each."))
-    account = models.ForeignKey(CreditAccount, on_delete=models.PROTECT, related_name="mail", verbose_name=_("account"))
+    # None for what is no owner's matter.
+    account = models.ForeignKey(
+        CreditAccount, on_delete=models.PROTECT, null=True, related_name="mail", verbose_name=_("account")
+    )
     about = models.JSONField(_("about"), default=dict)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.WAITING)
     to = models.TextField(_("to"), blank=True, default="", help_text=_("As of the last attempt."))

@@ -49,6 +49,17 @@ class Refund(models.Model):
     reason = models.TextField(_("reason"), blank=True, default="")
     actor = models.CharField(_("actor"), max_length=255, blank=True, default="")
     problem = models.TextField(_("problem"), blank=True, default="")
+    cancels = models.BooleanField(
+        _("cancels the subscription"), default=False, help_text=_("At once, before the money is sent.")
+    )
+    part_of = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="parts",
+        verbose_name=_("part of"),
+        help_text=_("The first of the refunds that were asked for at once, of an invoice with several payments."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
     objects = RefundQuerySet.as_manager()
@@ -149,6 +160,8 @@ class Clawback(models.Model):
     wanted = CreditField(_("wanted"), default=Decimal(0))
     taken = CreditField(_("taken"), default=Decimal(0))
     steps = models.PositiveIntegerField(_("steps"), default=0)
+    # Of the last that was wanted; what is taken later, for what came back, is for the same.
+    reason = models.CharField(_("reason"), max_length=16, default="refund", editable=False)
 
     objects = ClawbackQuerySet.as_manager()
 

@@ -46,12 +46,17 @@ class Invoice(models.Model):
     created_at = models.DateTimeField(_("created at"))
     due_at = models.DateTimeField(_("due at"), null=True)
     paid_at = models.DateTimeField(_("paid at"), null=True)
+    # When the retrieval began that is written here: an older answer never overwrites a newer one.
+    retrieved_at = models.DateTimeField(_("retrieved at"), null=True)
 
     class Meta:
         verbose_name = _("invoice")
         verbose_name_plural = _("invoices")
         ordering = ["-created_at", "-pk"]
-        indexes = [models.Index(fields=["account", "-created_at"], name="billing_invoice_history")]
+        indexes = [
+            models.Index(fields=["account", "-created_at"], name="billing_invoice_history"),
+            models.Index(fields=["created_at", "attempts", "status"], name="billing_invoice_attempts"),
+        ]
 
     def __str__(self) -> str:
         return self.number or str(self.stripe_id)
@@ -61,6 +66,11 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
     def disputed(self) -> Self:
         """Those that a bank looks into now, which has their money meanwhile."""
         return self.filter(disputes__status__in=Payment.UNDER_DISPUTE).distinct()
+
+    def count_anew(self) -> None:
+        """So that reports see what changes: before anything is written that tells what they were for or what went back,
+        in the same transaction. It locks them."""
+        self.update(is_counted=False)
 
 
 class Payment(models.Model):
@@ -88,6 +98,8 @@ class Payment(models.Model):
     refunded = MinorUnitsField(_("refunded"), default=0)
     disputed = MinorUnitsField(_("lost in disputes"), default=0)
     paid_at = models.DateTimeField(_("paid at"), default=timezone.now, db_index=True)
+    # By `rollup_usage`, as it is now; reports read the others as they are.
+    is_counted = models.BooleanField(default=False, editable=False)
     # When the retrieval began that is written here: an older answer never overwrites a newer one.
     retrieved_at = models.DateTimeField(_("retrieved at"), null=True)
 
@@ -98,7 +110,10 @@ class Payment(models.Model):
         verbose_name_plural = _("payments")
         ordering = ["-paid_at", "-pk"]
         permissions = [("refund_payment", _("Can refund payments"))]
-        indexes = [models.Index(fields=["account", "-paid_at"], name="billing_payment_history")]
+        indexes = [
+            models.Index(fields=["account", "-paid_at"], name="billing_payment_history"),
+            models.Index(fields=["id"], condition=Q(is_counted=False), name="billing_payment_uncounted"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(amount__gte=0, tax__gte=0, discount__gte=0, refunded__gte=0, disputed__gte=0),

@@ -143,6 +143,12 @@ class PlanSubscription(models.Model):
         return self.ended_at or self.cancel_at or (self.current_period_end if self.cancel_at_period_end else None)
 
 
+class SegmentQuerySet(models.QuerySet["PaidSegment"]):
+    def count_anew(self) -> None:
+        """So that reports see what changes of their subscription, which they must be all segments of. It locks them."""
+        self.update(is_counted=False)
+
+
 class PaidSegment(models.Model):
     """A stretch of paid time with the terms it was sold on, which no later change of the plan touches.
 
@@ -183,11 +189,18 @@ class PaidSegment(models.Model):
         _("next refill at"), null=True, db_index=True, help_text=_("Empty where none is left, and for an upgrade.")
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    # Whether its subscription's changes of value are written down by `rollup_usage`, as they are now.
+    is_counted = models.BooleanField(default=False, editable=False)
+
+    objects = SegmentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("paid segment")
         verbose_name_plural = _("paid segments")
         ordering = ["starts_at", "pk"]
+        indexes = [
+            models.Index(fields=["subscription"], condition=Q(is_counted=False), name="billing_segment_uncounted"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="billing_segment_has_length"),
             models.CheckConstraint(
@@ -209,6 +222,7 @@ class PaidSegment(models.Model):
         self.closed_at = max(at, self.starts_at)
         self.is_credited_back = credited_back
         self.save(update_fields=["closed_at", "is_credited_back"])
+        PaidSegment.objects.filter(subscription=self.subscription_id).count_anew()
 
 
 class Refill(models.Model):

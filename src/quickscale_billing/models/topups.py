@@ -52,7 +52,21 @@ class AutoTopUpQuerySet(models.QuerySet["AutoTopUp"]):
         return self.filter(account__balance__lt=F("threshold") + F("account__held"))
 
 
-class AutoTopUp(PackTerms):
+class TopUpTerms(PackTerms):
+    """Who agreed to what, when, and to which words."""
+
+    amount = MinorUnitsField(_("price"), help_text=_("Of the pack, as agreed; tax may come on top."))
+    threshold = CreditField(_("threshold"), help_text=_("Below so many available credits, the pack is bought."))
+    monthly_cap = MinorUnitsField(_("monthly cap"), help_text=_("With tax, in a calendar month (UTC)."))
+    consented_by = models.CharField(_("agreed by"), max_length=255, blank=True, default="")
+    consented_at = models.DateTimeField(_("agreed at"), default=timezone.now)
+    consent_wording = models.TextField(_("words agreed to"), blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+
+class AutoTopUp(TopUpTerms):
     """What an owner agreed to: this pack at this price, when less than the threshold is available, and at most so much
     money in a calendar month (UTC). Whoever turned it on, when, and to which words stands beside it."""
 
@@ -67,23 +81,19 @@ class AutoTopUp(PackTerms):
         STAFF = "staff", _("Turned off by an administrator")
         DECLINED = "declined", _("Three payments in a row failed")
         DISPUTED = "disputed", _("A payment is disputed")
+        REFUNDED = "refunded", _("A top-up was refunded")
         NO_METHOD = "no_method", _("There is no card to charge")
         PACK_CHANGED = "pack_changed", _("The pack is not sold any more as it was agreed")
+        CAP_TOO_LOW = "cap_too_low", _("The monthly cap is less than the price with tax")
         CLOSED = "closed", _("The account was closed")
 
     account = models.OneToOneField(
         CreditAccount, on_delete=models.PROTECT, related_name="auto_top_up", verbose_name=_("account")
     )
-    amount = MinorUnitsField(_("price"), help_text=_("Of the pack, as agreed; tax may come on top."))
-    threshold = CreditField(_("threshold"), help_text=_("Below so many available credits, the pack is bought."))
-    monthly_cap = MinorUnitsField(_("monthly cap"), help_text=_("With tax, in a calendar month (UTC)."))
     state = models.CharField(_("state"), max_length=3, choices=State, default=State.ON)
     reason = models.CharField(_("reason"), max_length=16, choices=Reason, blank=True, default="")
     failures = models.PositiveSmallIntegerField(_("failures"), default=0, help_text=_("In a row."))
     next_attempt_at = models.DateTimeField(_("not before"), null=True)
-    consented_by = models.CharField(_("agreed by"), max_length=255, blank=True, default="")
-    consented_at = models.DateTimeField(_("agreed at"), default=timezone.now)
-    consent_wording = models.TextField(_("words agreed to"), blank=True, default="")
     stopped_at = models.DateTimeField(_("stopped at"), null=True)
 
     objects = AutoTopUpQuerySet.as_manager()
@@ -130,6 +140,22 @@ class AutoTopUp(PackTerms):
     def is_capped(self) -> bool:
         """Whether one more would pass the cap of this month."""
         return self.counted + int(self.amount) > int(self.monthly_cap)
+
+
+class TopUpConsent(TopUpTerms):
+    """Each time that somebody agreed, as it was: a row that is only added, and blanked when the account is closed."""
+
+    account = models.ForeignKey(
+        CreditAccount, on_delete=models.PROTECT, related_name="top_up_consents", verbose_name=_("account")
+    )
+
+    class Meta:
+        verbose_name = _("consent to auto top-up")
+        verbose_name_plural = _("consents to auto top-up")
+        ordering = ["-consented_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.pack} ({self.consented_at:%Y-%m-%d})"
 
 
 class TopUpQuerySet(models.QuerySet["TopUp"]):

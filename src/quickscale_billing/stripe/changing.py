@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from quickscale_billing.exceptions import StripeRefused
 from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
-from quickscale_billing.stripe.readers import InvoiceState, read_invoice
+from quickscale_billing.stripe.readers import InvoiceState, read_id, read_invoice
 
 
 def preview(subscription_id: str, item_id: str, price_id: str) -> tuple[InvoiceState, int]:
@@ -69,10 +70,31 @@ def cancel_at_period_end(subscription_id: str, *, cancel: bool) -> None:
 
 
 def cancel_now(subscription_id: str) -> None:
+    """Also what a schedule holds, which is released first. One that has ended is let be, so it may be called again."""
+    for looks_left in reversed(range(LOOKS)):
+        try:
+            _cancel_as_it_is(subscription_id)
+        except StripeRefused:
+            if not looks_left:
+                raise
+        else:
+            return
+
+
+def _cancel_as_it_is(subscription_id: str) -> None:
     with asking_stripe():
-        stripe_client().v1.subscriptions.cancel(subscription_id)
+        subscriptions = stripe_client().v1.subscriptions
+        found = plain(subscriptions.retrieve(subscription_id))
+        if found["status"] in _ENDED:
+            return
+        if schedule_id := read_id(found.get("schedule")):
+            release(schedule_id)
+        subscriptions.cancel(subscription_id)
 
 
+# Somebody else may release its schedule meanwhile, and then cancel it: either is refused the second time.
+LOOKS: Final = 3
+_ENDED: Final = ("canceled", "incomplete_expired")
 _NO_PRORATION: Any = {"proration_behavior": "none"}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 from django.conf import settings
@@ -15,6 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from quickscale_billing.exceptions import StripeRefused, StripeUnavailable
 from quickscale_credits.ledger.joining import refuse_open_transaction
+
+T = TypeVar("T")
 
 API_VERSION = "2026-05-27.dahlia"
 """The version that our readers were written for and are tested with."""
@@ -80,6 +82,19 @@ def ask_once(ask: Callable[[], Any]) -> dict[str, Any]:
         time.sleep(seconds)
     with asking_stripe():
         return plain(ask())
+
+
+def if_known(ask: Callable[[], T]) -> T | None:
+    """What was asked; None where Stripe knows no such object, or knows it no more.
+
+    https://docs.stripe.com/error-codes#resource-missing
+    """
+    try:
+        return ask()
+    except StripeRefused as refusal:
+        if refusal.code != "resource_missing":
+            raise
+        return None
 
 
 def plain(found: Any) -> dict[str, Any]:

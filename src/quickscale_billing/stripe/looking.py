@@ -77,6 +77,12 @@ def health(since: datetime) -> Health:
     )
 
 
+def refused(since: datetime, until: datetime) -> int:
+    """How many deliveries were refused, of those that are kept."""
+    within = WebhookEventTrigger.objects.filter(created__gte=since, created__lt=until)
+    return int(within.filter(valid=False).count())
+
+
 def _shown(trigger: Any) -> Delivery:
     body = trigger.json_body
     return Delivery(

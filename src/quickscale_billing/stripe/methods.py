@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from quickscale_billing.exceptions import StripeRefused
-from quickscale_billing.stripe.client import ask_once, asking_stripe, plain, stripe_client
+from quickscale_billing.stripe.client import ask_once, asking_stripe, if_known, plain, stripe_client
 
 PAGE = 100
 
@@ -72,15 +71,8 @@ def begin_setup(params: Any, *, key: str) -> dict[str, Any]:
 
 def setup(session_id: str) -> SetupState | None:
     """None where Stripe knows no such session, or one in which something was sold."""
-    expanded: Any = {"expand": ["setup_intent"]}
-    try:
-        with asking_stripe():
-            found = plain(stripe_client().v1.checkout.sessions.retrieve(session_id, expanded))
-    except StripeRefused as refusal:
-        if refusal.code == "resource_missing":
-            return None
-        raise
-    if found["mode"] != "setup" or not found["customer"]:
+    found = if_known(lambda: _setup(session_id))
+    if found is None or found["mode"] != "setup" or not found["customer"]:
         return None
     intent = found["setup_intent"] or {}
     return SetupState(
@@ -96,3 +88,9 @@ def portal(customer_id: str, return_url: str) -> str:
     with asking_stripe():
         asked: Any = {"customer": customer_id, "return_url": return_url}
         return str(stripe_client().v1.billing_portal.sessions.create(asked).url)
+
+
+def _setup(session_id: str) -> dict[str, Any]:
+    expanded: Any = {"expand": ["setup_intent"]}
+    with asking_stripe():
+        return plain(stripe_client().v1.checkout.sessions.retrieve(session_id, expanded))

@@ -226,7 +226,7 @@ def read_subscription(found: Json) -> SubscriptionState:
         next_price_id=_next_price(found.get("schedule")),
         pending_price_id=_first_price(pending.get("subscription_items")),
         pending_until=_time(pending.get("expires_at")),
-        invoice_url=_open_invoice_url(found.get("latest_invoice")),
+        invoice_url="" if found.get("ended_at") else _open_invoice_url(found.get("latest_invoice")),
     )
 
 

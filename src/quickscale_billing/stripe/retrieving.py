@@ -36,12 +36,12 @@ def subscription(stripe_id: str) -> SubscriptionState:
         return read_subscription(plain(stripe_client().v1.subscriptions.retrieve(stripe_id, expanded)))
 
 
-def subscriptions_of(customer_id: str) -> list[tuple[str, str | None]]:
-    """The ids of those that have not ended, each with that of the schedule that holds it."""
+def subscriptions_of(customer_id: str) -> list[str]:
+    """The ids of those that have not ended."""
     with asking_stripe():
         asked: Any = {"customer": customer_id, "limit": PAGE}
         found = [plain(each) for each in stripe_client().v1.subscriptions.list(asked).auto_paging_iter()]
-    return [(each["id"], each.get("schedule")) for each in found if each["status"] != "incomplete_expired"]
+    return [each["id"] for each in found if each["status"] != "incomplete_expired"]
 
 
 def invoice(stripe_id: str) -> InvoiceState:

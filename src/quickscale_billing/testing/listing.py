@@ -31,7 +31,14 @@ class Page(dict[str, Any]):
 def newest_first(sandbox: Sandbox, noun: str, params: Params, *, url: str, filters: Sequence[str] = ()) -> Page:
     """The objects of the kind that have the value of each filter that was given."""
     wanted = {name: params[name] for name in filters if name in params}
+    refuse_unknown_customer(sandbox, wanted)
     return page([each for each in reversed(sandbox.all(noun, **wanted)) if not each.get("deleted")], params, url=url)
+
+
+def refuse_unknown_customer(sandbox: Sandbox, wanted: Params) -> None:
+    """Nothing can be listed of one who never was; of one who was deleted, it can."""
+    if "customer" in wanted and wanted["customer"] not in sandbox.by_id:
+        raise missing("customer", wanted["customer"], param="customer")
 
 
 def page(found: list[Object], params: Params, *, url: str) -> Page:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from quickscale_billing import payment_methods
 from quickscale_billing.conf import conf
 from quickscale_billing.return_addresses import ReturnAddresses
-from quickscale_billing.views.telling import asking_stripe_for
+from quickscale_billing.views.telling import asking_stripe_for, fetched
 
 PAGE = "quickscale_billing:payment_methods"
 asking = asking_stripe_for(PAGE, refused=gettext_lazy("Our payment provider did not accept this. Nothing was changed."))
@@ -21,7 +21,8 @@ asking = asking_stripe_for(PAGE, refused=gettext_lazy("Our payment provider did 
 
 @asking(require_safe)
 def page(request: HttpRequest, owner: Model) -> HttpResponseBase:
-    context = {"methods": payment_methods.list(owner), "has_portal": conf.PORTAL}
+    methods, is_known = fetched(request, lambda: payment_methods.list(owner))
+    context = {"methods": methods, "is_known": is_known, "has_portal": conf.PORTAL}
     return render(request, "quickscale_billing/payment_methods.html", context)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate
+from typing import TYPE_CHECKING, Any, Concatenate, TypeVar
 
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +22,7 @@ from quickscale_billing.exceptions import (
     LastPaymentMethod,
     NoSubscription,
     PaymentActionRequired,
+    StripeRefused,
     StripeUnavailable,
     UnknownItem,
     UnknownPaymentMethod,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Fetched = TypeVar("Fetched")
 View = Callable[..., HttpResponseBase]
 Allowing = Callable[[View], View]
 OwnersView = Callable[Concatenate[HttpRequest, Model, ...], HttpResponseBase]
@@ -72,15 +74,29 @@ def _told(view: OwnersView, page: str, refused: StrPromise) -> OwnersView:
             raise Http404(str(error)) from None
         except BillingError as error:
             _tell(request, error, refused)
-        return redirect(page)
+        return _in_a_while(request, page) if _would_lead_to_itself(request, page) else redirect(page)
 
     return wrapped
+
+
+def _would_lead_to_itself(request: HttpRequest, page: str) -> bool:
+    return request.method in ("GET", "HEAD") and request.path == reverse(page)
 
 
 def _in_a_while(request: HttpRequest, page: str) -> HttpResponseBase:
     response = render(request, "quickscale_billing/try_again.html", {"again": reverse(page)}, status=503)
     response.headers["Retry-After"] = "5"
     return response
+
+
+def fetched(request: HttpRequest, ask: Callable[[], Fetched]) -> tuple[Fetched | None, bool]:
+    """For a page that can be shown without what Stripe refuses to tell: False beside it then, and a message says so."""
+    try:
+        return ask(), True
+    except StripeRefused:
+        logger.exception("A page is shown without what Stripe refused to tell.")
+        messages.error(request, _("Our payment provider did not tell us your payment methods. Look again later."))
+        return None, False
 
 
 def _tell(request: HttpRequest, error: BillingError, refused: StrPromise) -> None:

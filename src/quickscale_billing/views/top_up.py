@@ -20,7 +20,7 @@ from quickscale_billing.conf import conf
 from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod
 from quickscale_billing.models import AutoTopUp, CreditPack, TopUp
 from quickscale_billing.money import exponent, formatted, major
-from quickscale_billing.views.telling import asking_stripe_for
+from quickscale_billing.views.telling import asking_stripe_for, fetched
 from quickscale_credits.models import CreditAccount
 from quickscale_credits.templatetags.quickscale_credits import credits as in_words
 
@@ -70,11 +70,19 @@ class TopUpForm(forms.Form):
         packs: Any = self.fields["pack"]
         packs.queryset = CreditPack.objects.for_sale()
 
+    @property
+    def offered(self) -> str:
+        """What the page says of each pack; it comes back with the owner's word, which is good for this alone."""
+        packs: Any = self.fields["pack"]
+        return " ".join(_offer(pack) for pack in packs.queryset)
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         pack: CreditPack | None = given.get("pack")
         if pack is None:
             return given
+        if _offer(pack) not in self.data.get("offered", "").split():
+            self._ask_again()
         if given.get("threshold", 0) > pack.credits + pack.bonus_credits:
             most = in_words(pack.credits + pack.bonus_credits)
             self.add_error("threshold", _("At most what the pack gives: %(most)s.") % {"most": most})
@@ -85,6 +93,14 @@ class TopUpForm(forms.Form):
                 self.add_error("monthly_cap", _("At least the price of the pack: %(least)s.") % {"least": least})
             given["monthly_cap"] = int(minor)
         return given
+
+    def _ask_again(self) -> None:
+        self.add_error("pack", _("This pack has changed since the page was opened. Look at it, and agree again."))
+        self.data = {name: value for name, value in self.data.items() if name != "agreed"}
+
+
+def _offer(pack: CreditPack) -> str:
+    return f"{pack.slug}:{pack.amount}:{pack.currency}:{pack.credits}:{pack.bonus_credits}"
 
 
 @asking(require_http_methods(["GET", "HEAD", "POST"]))
@@ -133,12 +149,14 @@ def _turned_on(request: HttpRequest, owner: Model, form: TopUpForm) -> bool:
 def _shown(request: HttpRequest, owner: Model, form: TopUpForm, status: int = 200) -> HttpResponse:
     accounts = CreditAccount.objects.for_owner(owner)
     attempts = TopUp.objects.filter(account__in=accounts).select_related("pack")
+    charged, is_known = fetched(request, lambda: payment_methods.charged(owner))
     context = {
         "form": form,
         "agreed": topup.current(owner),
         "pending": attempts.pending().first(),
         "attempts": attempts[:SHOWN],
-        "charged": payment_methods.charged(owner),
+        "charged": charged,
+        "is_known": is_known,
     }
     return render(request, "quickscale_billing/top_up.html", context, status=status)
 

@@ -15,8 +15,8 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from quickscale_credits import ledger
 from quickscale_credits.admin.base import CsvExport, ReadOnly, owner_search_fields
@@ -25,6 +25,7 @@ from quickscale_credits.admin.sections import sections_of
 from quickscale_credits.exceptions import CreditsError
 from quickscale_credits.ledger import Balance
 from quickscale_credits.models import CreditAccount, CreditGrant, CreditType, Hold, LedgerEntry, SpendingLimit
+from quickscale_credits.templatetags.quickscale_credits import plurality
 
 EXPIRING_SOON = timedelta(days=30)
 ROWS_OF_AN_ACCOUNT: tuple[type[models.Model], ...] = (LedgerEntry, CreditGrant, Hold, SpendingLimit)
@@ -144,10 +145,8 @@ class AccountAdmin(ReadOnly, CsvExport):
         except CreditsError as error:
             messages.error(request, f"{account}: {error}")
             return
-        note = _now("%(amount)s credits: %(reason)s") % {
-            "amount": f"{entry.amount:+}",
-            "reason": form.cleaned_data["reason"],
-        }
+        told = ngettext("%(amount)s credit: %(reason)s", "%(amount)s credits: %(reason)s", plurality(abs(entry.amount)))
+        note = told % {"amount": f"{entry.amount:+}", "reason": form.cleaned_data["reason"]}
         self.log_change(request, account, note)
         messages.success(request, f"{account}: {note}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
@@ -58,7 +59,47 @@ class ReadOnly:
         return False
 
 
-class CsvExport(ModelAdmin):
+class NamedTimes(ModelAdmin):
+    """The two boxes in which Django's admin takes a date and a time have no label: each is named by its field."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        for box in getattr(getattr(field, "widget", None), "widgets", ()):
+            box.attrs["aria-label"] = field.label
+        return field
+
+
+class LinksThatOpen(ModelAdmin):
+    """What a row belongs to is a link where Django's admin only shows it, also for staff whom it would answer with 403:
+    for them it is text."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {**options, "fields": [self._shown(name, request) for name in options["fields"]]})
+            for title, options in fieldsets
+        ]
+
+    def _shown(self, name: Any, request: HttpRequest) -> Any:
+        if not isinstance(name, str):
+            return name if callable(name) else [self._shown(each, request) for each in name]
+        field = next((each for each in self.opts.fields if each.name == name and each.is_relation), None)
+        there = field and self.admin_site._registry.get(field.related_model)  # type: ignore[arg-type]
+        return _as_text(field) if field and there and not there.has_view_permission(request) else name
+
+
+@cache
+def _as_text(field: models.Field[Any, Any]) -> Callable[[models.Model], Any]:
+    def text(row: models.Model) -> Any:
+        return getattr(row, field.name) or "-"
+
+    text.__name__ = field.name
+    return admin.display(description=field.verbose_name)(text)
+
+
+class CsvExport(LinksThatOpen):
     """A button above the list: the rows that its filters and its search leave, as CSV. A permission of its own."""
 
     csv_fields: tuple[str, ...]

@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from quickscale_credits.admin.base import CsvExport, LedgerAdmin, ReadOnly
+from quickscale_credits.admin.base import CsvExport, LedgerAdmin, NamedTimes, ReadOnly
 from quickscale_credits.models import RedeemCode, Redemption
+from quickscale_credits.templatetags.quickscale_credits import plurality
 
 if TYPE_CHECKING:  # generic to the type checker alone
     ModelForm = forms.ModelForm[Any]
@@ -32,7 +33,9 @@ class CampaignForm(ModelForm):
     def clean_budget(self) -> Decimal | None:
         budget: Decimal | None = self.cleaned_data["budget"]
         if budget is not None and budget < self.instance.redeemed:
-            raise ValidationError(_("%(redeemed)s credits were given already.") % {"redeemed": self.instance.redeemed})
+            redeemed = self.instance.redeemed
+            told = ngettext("%s credit was given already.", "%s credits were given already.", plurality(redeemed))
+            raise ValidationError(told % redeemed)
         return budget
 
     def clean(self) -> Any:
@@ -68,7 +71,7 @@ class RedemptionInline(ReadOnly, TabularInline):
 
 
 @admin.register(RedeemCode)
-class RedeemCodeAdmin(CsvExport):
+class RedeemCodeAdmin(NamedTimes, CsvExport):
     """What was redeemed once stays: a campaign is ended by switching it off."""
 
     form = CampaignForm

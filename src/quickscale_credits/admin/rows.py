@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from quickscale_credits.admin.base import LedgerAdmin, ModelAdmin, ReadOnly, owner_search_fields
+from quickscale_credits.admin.base import LedgerAdmin, LinksThatOpen, ModelAdmin, ReadOnly, owner_search_fields
 from quickscale_credits.models import (
     Allocation,
     CreditGrant,
@@ -116,7 +116,7 @@ class AllocationAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(SpendingLimit)
-class LimitAdmin(ModelAdmin):
+class LimitAdmin(LinksThatOpen):
     list_display = ("account", "member", "amount", "period")
     list_filter = ("period",)
     list_select_related = ("account__owner", "member")

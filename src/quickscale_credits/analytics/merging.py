@@ -38,19 +38,36 @@ def _on_conflict(using: str, table: str, key: Sequence[str], added: Sequence[str
 
 
 def summed(
-    parts: Sequence[QuerySet[Any]], *, by: Sequence[str], sums: Iterable[str], join: str = "", rest: str = ""
+    parts: Sequence[QuerySet[Any]],
+    *,
+    by: Sequence[str],
+    sums: Iterable[str],
+    join: str = "",
+    rest: str = "",
+    first: str = "{parts}",
 ) -> list[tuple[Any, ...]]:
     """One SELECT over all parts, so that what moves from one to another meanwhile is counted once.
 
-    The parts give columns in the same order; `by` and `sums`, expressions of SQL, name those of the first.
+    The parts give columns in the same order; `by` and `sums`, expressions of SQL, name those of the first. `first` is a
+    SELECT from `{parts}` that is summed instead of them.
     """
     using = parts[0].db
     selects, params = _compiled(parts, using)
     columns = ", ".join([*by, *sums])
     group = f"GROUP BY {', '.join(by)}" if by else ""
+    source = first.replace("{parts}", f"({selects}) AS parts")
     with connections[using].cursor() as cursor:
-        sql = f"SELECT {columns} FROM ({selects}) AS parts {join} {group} {rest}"  # noqa: S608 - our own names only
+        sql = f"SELECT {columns} FROM {source} {join} {group} {rest}"  # noqa: S608 - our own names only
         cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def together(parts: Sequence[QuerySet[Any]]) -> list[tuple[Any, ...]]:
+    """The rows of all parts in one SELECT, likewise; as the database gives them, in no order."""
+    using = parts[0].db
+    selects, params = _compiled(parts, using)
+    with connections[using].cursor() as cursor:
+        cursor.execute(selects, params)
         return list(cursor.fetchall())
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError, connections, router
+from django.db.models import Model
 
 from quickscale_credits.analytics.memory import remembered
 from quickscale_credits.conf import conf
@@ -24,6 +25,20 @@ class OtherTimeZone(Exception):
         return (
             f'The rollups have the days of {self.has}, and QUICKSCALE_CREDITS["REPORTING_TIME_ZONE"] is '
             f"{conf.REPORTING_TIME_ZONE}. Run rollup_usage --rebuild."
+        )
+
+
+class ArchivedDays(Exception):
+    """The rows of archived days are gone, so that they cannot be counted in another time zone."""
+
+    def __init__(self, has: str) -> None:
+        super().__init__(has)
+        self.has = has
+
+    def __str__(self) -> str:
+        return (
+            f"Archived rows are counted in the days of {self.has}, and cannot be counted in other ones: leave "
+            f'QUICKSCALE_CREDITS["REPORTING_TIME_ZONE"] at {self.has}.'
         )
 
 
@@ -49,8 +64,21 @@ class Rollup(Protocol):
 registered: dict[str, Rollup] = {}
 
 
-def register(rollup: Rollup) -> None:
+# The sums that are left of archived rows, by the days of one time zone.
+_archived: list[type[Model]] = []
+
+
+def register(rollup: Rollup, *, archived: type[Model] | None = None) -> None:
     registered[rollup.name] = rollup
+    if archived is not None and archived not in _archived:
+        _archived.append(archived)
+
+
+def require_time_zone_of_archives() -> None:
+    """Before anything is counted anew. Raises `ArchivedDays`."""
+    others = other_time_zones()
+    if others and any(model._base_manager.using(database()).exists() for model in _archived):
+        raise ArchivedDays(others[0])
 
 
 def database() -> str:
@@ -81,17 +109,27 @@ def made_watermark(name: str) -> RollupWatermark:
 
 def locked_watermark(name: str) -> RollupWatermark:
     """In a transaction: nobody else rolls up until it ends. Raises `OtherTimeZone`, if somebody has just rebuilt."""
-    watermark = RollupWatermark.objects.using(database()).select_for_update().get(name=name)
+    watermark = lock_watermark(name)
     if watermark.time_zone != conf.REPORTING_TIME_ZONE:
         raise OtherTimeZone(watermark.time_zone)
     return watermark
 
 
+def lock_watermark(name: str) -> RollupWatermark:
+    """Likewise, of whatever time zone. It must have been made."""
+    return RollupWatermark.objects.using(database()).select_for_update().get(name=name)
+
+
 def reset_watermark(name: str) -> None:
-    """In a transaction: locked, in the time zone of the reports, with nothing counted. It must have been made."""
-    watermarks = RollupWatermark.objects.using(database())
-    watermarks.select_for_update().get(name=name)
-    watermarks.filter(name=name).update(time_zone=conf.REPORTING_TIME_ZONE, closed_until=None)
+    """In a transaction: locked, in the time zone of the reports, with nothing counted. It must have been made.
+
+    Raises `ArchivedDays`.
+    """
+    lock_watermark(name)
+    require_time_zone_of_archives()
+    RollupWatermark.objects.using(database()).filter(name=name).update(
+        time_zone=conf.REPORTING_TIME_ZONE, closed_until=None
+    )
 
 
 @remembered

@@ -23,7 +23,7 @@ from quickscale_credits.ledger.locking import (
     Tx,
     database,
     lock,
-    lock_account,
+    lock_with_hold,
     replay,
     transact,
     transact_once,
@@ -202,15 +202,15 @@ def place(book: Book, asked: Request, parts: list[Part], micro: int, lasting: ti
 def _lock_hold(tx: Tx, hold: Hold) -> tuple[Book, HoldLine]:
     """The book of its account, and the hold as it stands now: the caller's instance is brought up to date."""
     checked_row(hold, Hold)
-    book = lock_account(tx, hold.account_id)
+    locked = lock_with_hold(tx, hold.account_id, hold.pk)
+    if locked is None:
+        raise gone(hold)
+    book, (amount, captured, status, *rest) = locked
     for line in book.holds:
         if line.hold.pk == hold.pk:
             hold.status, line.hold = line.hold.status, hold
             return book, line
-    rows = statements.hold_by_id.all(tx.db, pk=hold.pk, account_id=book.id)
-    if not rows:
-        raise gone(hold)
-    amount, captured, hold.status, *rest = rows[0]
+    hold.status = status
     hold.amount, hold.captured = from_micro(amount), from_micro(captured)
     hold.grant_id, hold.entry_id, hold.seal = rest
     return book, HoldLine(hold, amount, captured)

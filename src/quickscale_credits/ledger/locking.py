@@ -40,8 +40,8 @@ RETRIES = 3
 IMMEDIATE = ("IMMEDIATE", "EXCLUSIVE")
 # PostgreSQL: serialization failure, deadlock, a statement that is kept no longer. MySQL and MariaDB: deadlock.
 _CONTENTION = {"40001", "40P01", FORGOTTEN, 1213}
-# Whether a transaction that `transact` began is open, so that a verb called within it is not the outermost.
-_in_ours: ContextVar[bool] = ContextVar("quickscale_credits_in_ours", default=False)
+# The transaction that `transact` began and that is open, with its cursor: a verb called within it is not the outermost.
+_ours: ContextVar[Session | None] = ContextVar("quickscale_credits_ours", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,20 @@ def transact(work: Callable[[Tx], T], *, look_up: bool = True) -> T:
     refuse_blindness(connection)
     try:
         if connection.in_atomic_block:
-            with Session(connection) as db:
-                return work(Tx(db, nested=not _in_ours.get()))
+            return _joined(connection, work)
         return _retried(connection, work, look_up=look_up)
     except InsufficientCredits as error:
-        if not _in_ours.get():
+        if _ours.get() is None:
             _tell(error)
         raise
+
+
+def _joined(connection: Any, work: Callable[[Tx], T]) -> T:
+    ours = _ours.get()
+    if ours is not None and ours.connection is connection:
+        return work(Tx(ours, nested=False))
+    with Session(connection) as db:
+        return work(Tx(db, nested=True))
 
 
 def _retried(connection: Any, work: Callable[[Tx], T], *, look_up: bool) -> T:
@@ -88,11 +95,11 @@ def _retried(connection: Any, work: Callable[[Tx], T], *, look_up: bool) -> T:
 
 def _in_own(connection: Any, work: Callable[[Tx], T], *, look_up: bool) -> T:
     with transaction.atomic(using=connection.alias), Session(connection) as db:
-        token = _in_ours.set(True)
+        token = _ours.set(db)
         try:
             return work(Tx(db, nested=False, look_up=look_up))
         finally:
-            _in_ours.reset(token)
+            _ours.reset(token)
 
 
 def _tell(error: InsufficientCredits) -> None:
@@ -138,6 +145,16 @@ def _check_exists(tx: Tx, owner: Owner) -> None:
 
 def lock_account(tx: Tx, account_id: int, *, now: datetime | None = None) -> Book:
     return _found(_open(tx, statements.lock_by_id, {"pk": account_id}, None, now))
+
+
+def lock_with_hold(tx: Tx, account_id: int, hold_id: int) -> tuple[Book, tuple[Any, ...]] | None:
+    """The book, and the columns `HELD` of a hold of the account, read under its lock; None if there is no such hold."""
+    _take_write_lock(tx)
+    rows = statements.lock_with_hold.all(tx.db, account_id=account_id, pk=hold_id)
+    if not rows:
+        return None
+    length = len(statements.ACCOUNT)
+    return _opened(tx, rows[0][:length]), rows[0][length:]
 
 
 def lock_accounts(tx: Tx, account_ids: list[int], *, now: datetime | None = None) -> dict[int, Book]:

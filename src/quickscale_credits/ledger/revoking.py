@@ -58,8 +58,7 @@ def revoke(
             _unfreeze(book, freezes, claim.frozen)
             line.change(remaining=-claim.free, held=-claim.frozen, revoked=claim.total)
             book.head = None
-            parts = [Part(line, claim.frozen + claim.free)] if claim.frozen + claim.free else []
-            entry = book.post(Kind.REVOCATION, -claim.total, parts, asked, debt=claim.debt, grant_id=line.id)
+            entry = book.post(Kind.REVOCATION, -claim.total, [], asked, debt=claim.debt, grant_id=line.id)
             pay_debt(book)
             book.announce(credits_revoked, entry=entry)
         return entry

@@ -31,6 +31,7 @@ GRANT = (
 )
 ASKED = ("reason", "reference", "idempotency_key", "fingerprint", "actor", "metadata", "created_at")
 HOLD = ("account_id", "amount", "captured", "status", "expires_at", "grant_id", "entry_id", *ASKED)
+HELD = ("amount", "captured", "status", "grant_id", "entry_id", "seal")
 
 _ACCOUNT = Slot("account_id", BigIntegerField())
 _MICRO = Slot("micro", BigIntegerField())
@@ -51,7 +52,12 @@ def _from_head(**moved_to: Any) -> Statement:
 
 lock_by_owner = Statement(lambda using: _accounts(using, **slots(CreditAccount, "owner_id")))
 lock_by_id = Statement(lambda using: _accounts(using, pk=PK))
-
+# The hold is locked, too, after the account: else PostgreSQL, having waited, would give it as it was before.
+lock_with_hold = Statement(
+    lambda using: _accounts(using, pk=_ACCOUNT, holds__pk=PK).values_list(
+        *ACCOUNT, *(f"holds__{name}" for name in HELD)
+    )
+)
 
 lock_many = Statement(lambda using: _accounts(using, pk=PK).order_by("id"))
 ids_by_owner = Statement(
@@ -84,11 +90,6 @@ due_holds = Statement(lambda using: _open_holds(expires_at__lte=_NOW).values_lis
 first_ends = (_first_end(_open_grants), _first_end(_open_holds))
 
 set_grant = Setting(CreditGrant, "remaining", "held", "revoked", "expired", "debt_paid", "state")
-hold_by_id = Statement(
-    lambda using: Hold.objects.filter(pk=PK, account_id=_ACCOUNT).values_list(
-        "amount", "captured", "status", "grant_id", "entry_id", "seal"
-    )
-)
 
 _TOTALS = ("balance", "held", "debt", "sequence", "modified")
 set_account = Setting(CreditAccount, *_TOTALS, "head_grant_id", "next_expiry_at")

@@ -17,6 +17,12 @@ def credits(amount: Decimal) -> str:  # noqa: A001
     return number_format(amount, use_l10n=True, force_grouping=True)
 
 
+@register.filter
+def plurality(amount: Decimal) -> int:
+    """For `blocktranslate count`, which wants a whole number: only 1 itself is one, 1.5 are several."""
+    return 1 if amount == 1 else 2
+
+
 @register.simple_tag
 def credit_balance(owner: Any) -> str:
     """The credits that the owner can spend now; nothing for a visitor who is not logged in."""

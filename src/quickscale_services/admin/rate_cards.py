@@ -17,13 +17,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from quickscale_credits.admin.base import NamedTimes
 from quickscale_services.models import RateCard
 
 if TYPE_CHECKING:  # generic to the type checker alone
-    ModelAdmin = admin.ModelAdmin[Any]
     ModelForm = forms.ModelForm[RateCard]
 else:
-    from django.contrib.admin import ModelAdmin
     from django.forms import ModelForm
 
 PRICES = ("input", "cached", "cache_write", "cache_write_1h", "reasoning", "output", "margin")
@@ -45,7 +44,7 @@ def _moment(when: datetime) -> str:
 
 
 @admin.register(RateCard)
-class RateCardAdmin(ModelAdmin):
+class RateCardAdmin(NamedTimes):
     form = RateCardForm
     list_display = ("model", "version", *PRICES, "valid_from", "note", "next_version")
     list_filter = ("model", "valid_from")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,14 +21,23 @@ from quickscale_credits.models import CreditAccount, LedgerEntry
 from quickscale_services.admin.crediting import PERMISSION, CreditBackForm
 from quickscale_services.crediting import credited_back
 from quickscale_services.models import ServiceRun
+from quickscale_services.pricing.words import in_credits
 
 RUNS_OF_AN_ACCOUNT = 10
+
+
+class ErrorCodeFilter(admin.AllValuesFieldListFilter):
+    """Runs without an error have an empty code, of which Django would make a link without a name."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield choice if choice["display"] else {**choice, "display": gettext("No error")}
 
 
 @admin.register(ServiceRun)
 class RunAdmin(ReadOnly, CsvExport):
     list_display = ("created_at", "service", "account", "status", "cost", "duration", "error_code")
-    list_filter = ("status", "service", "error_code", "created_at")
+    list_filter = ("status", "service", ("error_code", ErrorCodeFilter), "created_at")
     list_select_related = ("account__owner",)
     list_per_page = 50
     show_full_result_count = False
@@ -91,8 +101,8 @@ class RunAdmin(ReadOnly, CsvExport):
         return run
 
     def _note(self, request: HttpRequest, run: ServiceRun, entry: LedgerEntry) -> None:
-        note = gettext("%(amount)s credits back: %(reason)s") % {
-            "amount": entry.amount,
+        note = gettext("%(credits)s back: %(reason)s") % {
+            "credits": in_credits(entry.amount),
             "reason": entry.metadata["reason"],
         }
         self.log_change(request, run, note)

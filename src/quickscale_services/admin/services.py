@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
@@ -17,8 +18,18 @@ from quickscale_services.registry import registry
 
 if TYPE_CHECKING:  # generic to the type checker alone
     ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
 else:
     from django.contrib.admin import ModelAdmin
+    from django.forms import ModelForm
+
+
+class SwitchForm(ModelForm):
+    """A row of the list: its box has no label, and is named by what it switches."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["is_active"].widget.attrs["aria-label"] = f"{self.instance.name}: {self.fields['is_active'].label}"
 
 
 @admin.register(Service)
@@ -41,6 +52,9 @@ class ServiceAdmin(ModelAdmin):
     def cost(self, row: Service) -> str:
         service = registry.get(row.name)
         return price_label(service, Service(name=row.name)) if service else "—"
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": SwitchForm, **kwargs})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

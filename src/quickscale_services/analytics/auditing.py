@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from django.db.models import QuerySet
+
 from quickscale_credits.analytics import rolling
 from quickscale_credits.analytics.merging import summed
 from quickscale_credits.analytics.reading import as_date
@@ -35,22 +37,23 @@ def _closed_until() -> date | None:
 def _differences(until: date) -> Iterator[str]:
     counted = rollups.runs().filter(created_at__lt=rollups.midnight(until))
     rows = ServiceRollup.objects.using(rolling.database()).values_list(*rollups.KEY, *rollups.NUMBERS)
-    has = _sums(rows, rollups.KEY, rollups.NUMBERS)
+    has = _sums([rows], rollups.KEY, rollups.NUMBERS)
     by = ["of_day", "service", "status", "error_code", "of_class"]
     numbers = ["number", "charged", "known", "charged_known", "provided"]
-    yield from _compared(has, _sums(rollups.by_day(counted, with_durations=True), by, numbers))
+    gone = rollups.archived().filter(day__lt=until)
+    parts = [rollups.by_day(counted, with_durations=True), rollups.archived_by_day(gone, with_durations=True)]
+    yield from _compared(has, _sums(parts, by, numbers))
     accounts = ServiceAccountRollup.objects.using(rolling.database())
-    for span, expected in zip((rollups.Span.DAY, rollups.Span.MONTH), rollups.by_account(counted), strict=True):
+    expected = zip(rollups.by_account(counted), rollups.archived_by_account(gone), strict=True)
+    for span, parts in zip((rollups.Span.DAY, rollups.Span.MONTH), map(list, expected), strict=True):
         spans = accounts.filter(span=span).values_list("start", "span", "service", "account_id", "runs", "cost")
-        has = _sums(spans, ["start", "span", "service", "account_id"], ["runs", "cost"])
-        yield from _compared(
-            has, _sums(expected, ["of_start", "of_span", "service", "account_id"], ["number", "charged"])
-        )
+        has = _sums([spans], ["start", "span", "service", "account_id"], ["runs", "cost"])
+        yield from _compared(has, _sums(parts, ["of_start", "of_span", "service", "account_id"], ["number", "charged"]))
 
 
-def _sums(rows: Any, by: list[str], numbers: list[str]) -> Sums:
+def _sums(parts: list[QuerySet[Any]], by: list[str], numbers: list[str]) -> Sums:
     """The key begins with a day."""
-    found = summed([rows], by=by, sums=[f"SUM({each})" for each in numbers])
+    found = summed(parts, by=by, sums=[f"SUM({each})" for each in numbers])
     return {(as_date(row[0]), *row[1 : len(by)]): tuple(int(number) for number in row[len(by) :]) for row in found}
 
 

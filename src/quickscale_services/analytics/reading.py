@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from quickscale_credits.analytics import Granularity, Period, remembered, rollin
 from quickscale_credits.analytics.merging import summed
 from quickscale_credits.analytics.reading import NONE, as_date, is_whole_month
 from quickscale_services.analytics import rollups
-from quickscale_services.models import ServiceAccountRollup, ServiceRollup, ServiceRun
+from quickscale_services.models import ArchivedRuns, ServiceAccountRollup, ServiceRollup, ServiceRun
 
 ONE_DAY = timedelta(days=1)
 SUCCEEDED = ServiceRun.Status.SUCCEEDED
@@ -69,25 +69,47 @@ def by_place(period: Period, column: str) -> dict[str, dict[date, tuple[int, Dec
 
 
 @remembered
-def durations_by_service(period: Period) -> dict[str, list[tuple[int, int]]]:
-    """How many runs that succeeded there are in each class of duration."""
-    rows = _timed(period, ["service", "at_most"])
-    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for service, at_most, number in rows:
-        found[service].append((at_most, number))
+def durations(period: Period) -> dict[str, dict[date, Counter[int]]]:
+    """By service and place: how many runs that succeeded there are in each class of duration."""
+    found: dict[str, dict[date, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
+    by = ["service", _number_of_place(period), "at_most"]
+    for service, number, at_most, runs in summed(_parts(period, with_durations=True), by=by, sums=["SUM(runs)"]):
+        if at_most:
+            found[service][period.places[int(number)]][int(at_most)] += int(runs)
+    return {service: {place: places[place] for place in period.places} for service, places in found.items()}
+
+
+def durations_by_service(period: Period) -> dict[str, Counter[int]]:
+    return {service: _together(places.values()) for service, places in durations(period).items()}
+
+
+def durations_by_place(period: Period, services: Collection[str] | None = None) -> dict[date, Counter[int]]:
+    """Of these services together, or of all."""
+    found = [places for service, places in durations(period).items() if services is None or service in services]
+    return {place: _together(places[place] for places in found) for place in period.places}
+
+
+def _together(counted: Iterable[Counter[int]]) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for each in counted:
+        found.update(each)
     return found
 
 
-def durations_by_place(period: Period) -> dict[date, Counter[int]]:
-    found: dict[date, Counter[int]] = defaultdict(Counter)
-    for day, at_most, number in _timed(period, ["day", "at_most"]):
-        found[period.place(as_date(day))][at_most] += number
-    return {place: found[place] for place in period.places}
+def _number_of_place(period: Period) -> str:
+    """SQL for which of the places a row's `day` belongs to, so that the database gives a row for each of them."""
 
+    def between(first: int, end: int) -> str:
+        if end - first == 1:
+            return str(first)
+        middle = (first + end) // 2
+        return (
+            f"CASE WHEN day < '{period.places[middle]:%Y-%m-%d}' "
+            f"THEN {between(first, middle)} ELSE {between(middle, end)} END"
+        )
 
-def _timed(period: Period, by: Sequence[str]) -> list[tuple[Any, int, int]]:
-    rows = summed(_parts(period, with_durations=True), by=by, sums=["SUM(runs)"])
-    return [(key, int(at_most), int(number)) for key, at_most, number in rows if at_most]
+    # Never a mere number: GROUP BY would take it for that of a column.
+    return f"CASE WHEN day IS NULL THEN 0 ELSE {between(0, len(period.places))} END"
 
 
 def accounts(period: Period) -> int:
@@ -112,10 +134,10 @@ def _parts(period: Period, *, with_durations: bool = False) -> list[QuerySet[Any
     closed_until = _closed_until()
     rows = ServiceRollup.objects.using(rolling.database()).filter(day__gte=period.start, day__lte=period.end)
     closed = rows.filter(day__lt=closed_until) if closed_until else rows.filter(NONE)
-    live = _live(period, closed_until)
     return [
         closed.values_list(*rollups.KEY, *rollups.NUMBERS),
-        rollups.by_day(live, with_durations=with_durations),
+        rollups.by_day(_live(period, closed_until), with_durations=with_durations),
+        rollups.archived_by_day(_archived(period, closed_until), with_durations=with_durations),
     ]
 
 
@@ -130,6 +152,12 @@ def _live(period: Period, closed_until: date | None) -> QuerySet[ServiceRun]:
     return rollups.runs().filter(created_at__gte=since, created_at__lt=period.until)
 
 
+def _archived(period: Period, closed_until: date | None) -> QuerySet[ArchivedRuns]:
+    """Of days that are not closed: only while rollups are counted anew."""
+    since = max(period.start, closed_until) if closed_until else period.start
+    return rollups.archived().filter(day__gte=since, day__lte=period.end)
+
+
 def _account_parts(period: Period) -> list[QuerySet[Any]]:
     """Service, account, runs, cost: of whole months by month, of the days beside them by day."""
     closed_until = _closed_until()
@@ -137,7 +165,8 @@ def _account_parts(period: Period) -> list[QuerySet[Any]]:
     columns = ("service", "account_id", "runs", "cost")
     parts = [rows.filter(_spans(period), start__lt=closed_until or period.start).values_list(*columns)]
     live = _live(period, closed_until).annotate(number=Value(1))
-    return [*parts, live.values_list("service", "account_id", "number", "cost")]
+    gone = _archived(period, closed_until).values_list(*columns)
+    return [*parts, live.values_list("service", "account_id", "number", "cost"), gone]
 
 
 def _spans(period: Period) -> Q:

@@ -6,12 +6,13 @@ later, from a transaction that was long under way, are noticed within a week and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Case, CharField, Count, DateField, Q, QuerySet, Sum, Value, When
+from django.db.models import BigIntegerField, Case, CharField, Count, DateField, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncDate, TruncMonth
 from django.utils import timezone
 
@@ -20,7 +21,7 @@ from quickscale_credits.analytics.merging import merge
 from quickscale_credits.analytics.periods import reporting_zone
 from quickscale_credits.models import RollupWatermark
 from quickscale_services.analytics import durations
-from quickscale_services.models import ServiceAccountRollup, ServiceRollup, ServiceRun
+from quickscale_services.models import ArchivedRuns, ServiceAccountRollup, ServiceRollup, ServiceRun
 
 name = "services"
 what = "runs"
@@ -29,6 +30,8 @@ ONE_DAY = timedelta(days=1)
 LOOKED_BACK = 7 * ONE_DAY
 KEY = ["day", "service", "status", "error_code", "at_most"]
 NUMBERS = ["runs", "cost", "known_runs", "known_cost", "provider_cost"]
+_KEY = ("of_day", "service", "status", "error_code", "of_class")
+_NUMBERS = ("number", "charged", "known", "charged_known", "provided")
 Span = ServiceAccountRollup.Span
 
 
@@ -60,6 +63,11 @@ def runs() -> QuerySet[ServiceRun]:
     return ServiceRun.objects.using(rolling.database()).order_by()
 
 
+def archived() -> QuerySet[ArchivedRuns]:
+    """The sums that are left of runs that were archived, to be added wherever runs are."""
+    return ArchivedRuns.objects.using(rolling.database()).order_by()
+
+
 def midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, reporting_zone())
 
@@ -82,7 +90,7 @@ def _roll_up_day() -> int | None:
             _close(watermark, limit)
             return None
         todays = of_days(day, day)
-        _add_up(todays)
+        _add_up(todays, archived().filter(day=day))
         _close(watermark, day + ONE_DAY)
         return todays.count()
 
@@ -97,7 +105,9 @@ def _first_open_day() -> date:
 def _next_day_with_runs(closed_until: date | None) -> date | None:
     since = datetime.min.replace(tzinfo=UTC) if closed_until is None else midnight(closed_until)
     first = runs().filter(created_at__gte=since).order_by("created_at").first()
-    return None if first is None else day_of(first.created_at)
+    gone = archived().filter(day__gte=closed_until or date.min).order_by("day").first()
+    days = [*([day_of(first.created_at)] if first else []), *([gone.day] if gone else [])]
+    return min(days, default=None)
 
 
 def _close(watermark: RollupWatermark, until: date) -> None:
@@ -105,20 +115,32 @@ def _close(watermark: RollupWatermark, until: date) -> None:
     watermark.save(using=rolling.database(), update_fields=["closed_until"])
 
 
-def _add_up(found: QuerySet[ServiceRun]) -> None:
-    merge(by_day(found, with_durations=True), ServiceRollup, key=KEY, added=NUMBERS)
-    for part in by_account(found):
+def _add_up(found: QuerySet[ServiceRun], gone: QuerySet[ArchivedRuns]) -> None:
+    for part in (by_day(found, with_durations=True), archived_by_day(gone, with_durations=True)):
+        merge(part, ServiceRollup, key=KEY, added=NUMBERS)
+    for part in [*by_account(found), *archived_by_account(gone)]:
         merge(part, ServiceAccountRollup, key=["span", "start", "service", "account"], added=["runs", "cost"])
 
 
 def by_day(found: QuerySet[ServiceRun], *, with_durations: bool) -> QuerySet[Any]:
     """Day, service, status, error code, class of duration (or 0), and then the numbers."""
+    return _counted(found, with_durations=with_durations).values_list(*_KEY, *_NUMBERS)
+
+
+def to_archive(found: QuerySet[ServiceRun]) -> QuerySet[Any]:
+    """The columns of `by_day`, with the account after the service: what is kept of runs that go."""
+    day, service, *rest = _KEY
+    return _counted(found, "account_id", with_durations=True).values_list(day, service, "account_id", *rest, *_NUMBERS)
+
+
+def _counted(found: QuerySet[ServiceRun], *more: str, with_durations: bool) -> QuerySet[Any]:
     zero = Value(0)
     timed = When(status=ServiceRun.Status.SUCCEEDED, duration__isnull=False, then=durations.class_of("duration"))
     grouped = found.order_by().values(
         "service",
         "status",
         "error_code",
+        *more,
         of_day=TruncDate("created_at", tzinfo=reporting_zone()),
         of_class=Case(timed, default=zero) if with_durations else zero,
     )
@@ -130,8 +152,26 @@ def by_day(found: QuerySet[ServiceRun], *, with_durations: bool) -> QuerySet[Any
         charged_known=Coalesce(Sum("cost", filter=is_known), zero, output_field=BigIntegerField()),
         provided=Coalesce(Sum("provider_cost"), zero, output_field=BigIntegerField()),
     )
-    numbers = ("number", "charged", "known", "charged_known", "provided")
-    return counted.values_list("of_day", "service", "status", "error_code", "of_class", *numbers)
+    return counted
+
+
+def archived_by_day(gone: QuerySet[ArchivedRuns], *, with_durations: bool) -> QuerySet[Any]:
+    """As `by_day`."""
+    grouped = gone.values(
+        "service",
+        "status",
+        "error_code",
+        of_day=F("day"),
+        of_class=F("at_most") if with_durations else Value(0),
+    )
+    counted: QuerySet[Any] = grouped.annotate(
+        number=Sum("runs"),
+        charged=Sum("cost"),
+        known=Sum("known_runs"),
+        charged_known=Sum("known_cost"),
+        provided=Sum("provider_cost"),
+    )
+    return counted.values_list(*_KEY, *_NUMBERS)
 
 
 def by_account(found: QuerySet[ServiceRun]) -> list[QuerySet[Any]]:
@@ -152,6 +192,20 @@ def runs_by(found: QuerySet[ServiceRun], span: str, start: Any) -> QuerySet[Any]
     return counted.values_list("of_span", "of_start", "service", "account_id", "number", "charged")
 
 
+def archived_by_account(gone: QuerySet[ArchivedRuns]) -> list[QuerySet[Any]]:
+    """As `by_account`."""
+    starts = {Span.DAY: F("day"), Span.MONTH: TruncMonth("day", output_field=DateField())}
+    return [_archived_by(gone, span, start) for span, start in starts.items()]
+
+
+def _archived_by(gone: QuerySet[ArchivedRuns], span: str, start: Any) -> QuerySet[Any]:
+    named = gone.annotate(of_span=Value(str(span), CharField()), of_start=start)
+    counted = named.values("of_span", "of_start", "service", "account_id").annotate(
+        number=Sum("runs"), charged=Sum("cost")
+    )
+    return counted.values_list("of_span", "of_start", "service", "account_id", "number", "charged")
+
+
 def _reopen_where_runs_turned_up(watermark: RollupWatermark) -> None:
     if watermark.closed_until is None:
         return
@@ -165,7 +219,9 @@ def _days_with_other_counts(first: date, last: date) -> Iterator[date]:
     counted = ServiceRollup.objects.using(rolling.database()).filter(day__gte=first, day__lte=last).order_by()
     has = dict(counted.values_list("day").annotate(Sum("runs")))
     days = of_days(first, last).values(of_day=TruncDate("created_at", tzinfo=reporting_zone()))
-    there = dict(days.annotate(number=Count("pk")).values_list("of_day", "number"))
+    there = Counter(dict(days.annotate(number=Count("pk")).values_list("of_day", "number")))
+    gone = archived().filter(day__gte=first, day__lte=last).values_list("day")
+    there.update(dict(gone.annotate(Sum("runs"))))
     return (day for day in has.keys() | there.keys() if has.get(day) != there.get(day))
 
 
@@ -176,7 +232,8 @@ def _reopen(watermark: RollupWatermark, day: date) -> None:
     spans = ServiceAccountRollup.objects.using(using)
     spans.filter(Q(span=Span.DAY, start__gte=day) | Q(span=Span.MONTH, start__gte=month)).delete()
     if day > month:
-        for part in by_account(of_days(month, day - ONE_DAY))[1:]:
+        gone = archived().filter(day__gte=month, day__lt=day)
+        for part in [*by_account(of_days(month, day - ONE_DAY))[1:], *archived_by_account(gone)[1:]]:
             merge(part, ServiceAccountRollup, key=["span", "start", "service", "account"], added=["runs", "cost"])
     watermark.closed_until = day
     watermark.save(using=using, update_fields=["closed_until"])

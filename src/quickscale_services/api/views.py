@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
-from django.utils.cache import add_never_cache_headers, patch_vary_headers
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
@@ -45,8 +45,7 @@ def answering(view: View) -> View:
 
 def _keep_private(response: HttpResponseBase) -> None:
     """What one caller was told is kept for no other."""
-    if "Cache-Control" not in response:
-        add_never_cache_headers(response)
+    response.headers.setdefault("Cache-Control", "private, no-store")
     patch_vary_headers(response, ["Authorization", "Cookie"])
 
 

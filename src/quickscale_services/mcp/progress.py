@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 from mcp.server.session import ServerSession
@@ -30,16 +31,15 @@ class Progress:
         self.reading = reading
         self.loop = asyncio.get_running_loop()
         self.steps: asyncio.Queue[Any] = asyncio.Queue()
-        self.pieces = 0
         self.reached = 0.0
 
     def progress(self, fraction: float, note: str) -> None:
         self._note(_Step(reached=fraction, total=1.0, message=note or None))
 
     def piece(self, piece: Any) -> None:
-        self.pieces += 1
+        """The next whole number, whatever the service has said of its progress before: no piece is left out."""
         text = piece if isinstance(piece, str) else as_json(piece).decode()
-        self._note(_Step(reached=self.pieces, total=None, message=text))
+        self._note(_Step(reached=floor(self.reached) + 1, total=None, message=text))
 
     @asynccontextmanager
     async def told(self) -> AsyncIterator[None]:

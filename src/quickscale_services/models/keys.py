@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.ledger.joining import checked_text, open_account
 from quickscale_credits.models import CreditAccount
 from quickscale_services import scopes as known_scopes
@@ -50,26 +51,25 @@ class KeyQuerySet(models.QuerySet["ApiKey"]):
         """The key, and its text, which is known to nobody afterwards. `user` becomes the actor of its runs.
 
         `once` names the request, such as a form: asked for again, the key that was made gets a new text, as long as it
-        was not used. Raises `KeyInUse` if it was, and `ValueError` for an unknown scope, an empty name, a time that is
-        over or has no zone.
+        was not used. Raises `KeyInUse` if it was, `IdempotencyConflict` if something else is asked for by the same
+        name, and `ValueError` for an unknown scope, an empty name, a time that is over or has no zone.
         """
         return self._make(
             once,
             name=_checked_name(name),
             scopes=known_scopes.checked(scopes),
-            expires_at=_checked_expiry(expires_at),
+            issued_until=_checked_expiry(expires_at),
             user=_checked_user(user),
             account=open_account(owner),
         )
 
     def _make(self, once: str, *, account: CreditAccount, **values: Any) -> tuple[ApiKey, str]:
-        plain = PlainKey.make(sha256(f"{account.pk} {once}".encode()).hexdigest()[:16] if once else "")
-        values |= {"account": account, "digest": plain.digest}
+        plain = PlainKey.make(_public_id(account, once) if once else "")
+        new = values | {"expires_at": values["issued_until"], "digest": plain.digest}
         with transaction.atomic(using=router.db_for_write(self.model)):
-            key, is_new = self.select_for_update().get_or_create(values, public_id=plain.public_id)
+            key, is_new = self.select_for_update().get_or_create(new, account=account, public_id=plain.public_id)
             if not is_new:
-                if key.last_used_at is not None or not key.is_usable:
-                    raise KeyInUse("The key that this request made is in use, or has ended: ask for another.")
+                key._require_same(**values)
                 key.digest = plain.digest
                 key.save(update_fields=["digest"])
         return key, str(plain)
@@ -112,6 +112,8 @@ class ApiKey(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires at"), null=True, editable=False)
+    # What it was issued with, and what its successors get: `expires_at` is earlier once it was rotated.
+    issued_until = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
 
@@ -141,22 +143,44 @@ class ApiKey(models.Model):
     def rotate(self, overlap: timedelta = OVERLAP, *, once: str = "") -> tuple[ApiKey, str]:
         """A new key that may do the same until the same day; this one ends when the overlap does.
 
-        `once` is that of `issue`. Raises `ValueError` if it is revoked or expired, or the overlap is below zero.
+        `once` is that of `issue`, and answers even when the overlap is over. Raises what that does for it, and
+        `ValueError` if it is revoked or expired, or the overlap is below zero.
         """
         if overlap < timedelta(0):
             raise ValueError(f"An overlap is zero or more, not {overlap}.")
         with transaction.atomic(using=router.db_for_write(type(self))):
             self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
-            if not self.is_usable:
+            request = once and f"{self.public_id} {once}"
+            if not (self.is_usable or self._has_successor(request)):
                 raise ValueError("Only a key that works can be rotated: issue a new one.")
-            made = self._successor(once and f"{self.public_id} {once}")
+            made = self._successor(request)
             self.expires_at = min(filter(None, (self.expires_at, timezone.now() + overlap)))
             self.save(update_fields=["expires_at"])
         return made
 
+    def _has_successor(self, once: str) -> bool:
+        """Whether this request has made one, and this key has ended since by its overlap alone."""
+        made = type(self).objects.filter(account=self.account_id, public_id=_public_id(self.account, once))
+        return bool(once) and self.revoked_at is None and made.exists()
+
     def _successor(self, once: str) -> tuple[ApiKey, str]:
-        kept = ("account", "user", "name", "scopes", "rate_limit", "expires_at")
+        kept = ("account", "user", "name", "scopes", "rate_limit", "issued_until")
         return type(self).objects.all()._make(once, **{field: getattr(self, field) for field in kept})
+
+    def _require_same(self, *, issued_until: datetime | None, **values: Any) -> None:
+        """Raises `IdempotencyConflict` and `KeyInUse`."""
+        is_same = all(getattr(self, name) == value for name, value in values.items())
+        if not (is_same and self._ends_as_asked(issued_until)):
+            raise IdempotencyConflict("This request has made a key before, with other values: name this one anew.")
+        if self.last_used_at is not None or not self.is_usable:
+            raise KeyInUse("The key that this request made is in use, or has ended: ask for another.")
+
+    def _ends_as_asked(self, until: datetime | None) -> bool:
+        """A request for so many days, made again, asks for an end that is later by the time between the two."""
+        if until is None or self.issued_until is None:
+            return until is self.issued_until
+        between = timezone.now() - self.created_at + timedelta(seconds=1)
+        return timedelta(0) <= until - self.issued_until <= between
 
     def touch(self) -> None:
         """Note that it is used: at most one write a minute, however many requests come at once."""
@@ -165,6 +189,10 @@ class ApiKey(models.Model):
         if self.last_used_at is None or self.last_used_at <= before:
             stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=before)
             type(self).objects.filter(stale, pk=self.pk).update(last_used_at=now)
+
+
+def _public_id(account: CreditAccount, once: str) -> str:
+    return sha256(f"{account.pk} {once}".encode()).hexdigest()[:16]
 
 
 @cache

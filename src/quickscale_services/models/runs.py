@@ -144,6 +144,8 @@ class RunInput(models.Model):
 
     run = models.OneToOneField(ServiceRun, on_delete=models.CASCADE, primary_key=True, related_name="queued_input")
     data = PayloadField()
+    # What the run itself keeps is text for both, and the text "7" is not the user of that number.
+    actor_is_user = models.BooleanField(default=True, db_default=True)
 
     def __str__(self) -> str:
         return str(self.run_id)

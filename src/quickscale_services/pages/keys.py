@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from quickscale_credits.exceptions import IdempotencyConflict
 from quickscale_credits.owners import owner_required
 from quickscale_services.exceptions import KeyInUse
 from quickscale_services.models import ApiKey
@@ -31,7 +32,7 @@ def keys(request: HttpRequest, owner: Model) -> HttpResponse:
         return _page(request, owner, form, status=422)
     try:
         made = ApiKey.objects.issue(owner, user=request.user, once=_form_id(request), **form.given())
-    except KeyInUse:
+    except (KeyInUse, IdempotencyConflict):
         messages.warning(request, _("This form was sent before: the key that it made is in the list."))
         return redirect("quickscale_services:keys")
     return _shown_once(request, owner, made)
@@ -46,7 +47,7 @@ def rotate(request: HttpRequest, owner: Model, public_id: str) -> HttpResponse:
     key = get_object_or_404(theirs, public_id=public_id)
     try:
         made = key.rotate(once=_form_id(request))
-    except KeyInUse:
+    except (KeyInUse, IdempotencyConflict):
         messages.warning(request, _("This form was sent before: the key that it made is in the list."))
         return redirect("quickscale_services:keys")
     except ValueError:

@@ -72,6 +72,14 @@ def test_what_is_not_there_is_missing(client: Any) -> None:
     assert "No such customer: 'cus_nobody'" in str(refused.value)
 
 
+def test_nothing_is_listed_of_a_customer_who_is_not_there(client: Any) -> None:
+    """https://docs.stripe.com/error-codes#resource-missing"""
+    for kind in (client.subscriptions, client.invoices):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            kind.list({"customer": "cus_nobody"})
+        assert (refused.value.code, refused.value.param) == ("resource_missing", "customer")
+
+
 def test_an_operation_that_is_not_played_says_so(stripe_simulator: StripeSimulator) -> None:
     headers = {"Authorization": f"Bearer {stripe_simulator.api_key}"}
     answer = requests.get(f"{stripe_simulator.address}/v1/payouts", headers=headers, timeout=5)

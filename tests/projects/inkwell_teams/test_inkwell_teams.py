@@ -1,9 +1,12 @@
 """The example where credits belong to organizations: founding, inviting, joining, leaving, spending within a limit."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.cache import cache
@@ -17,7 +20,9 @@ from quickscale_credits import ledger
 from quickscale_credits.exceptions import SpendingLimitExceeded
 from quickscale_services import registry
 from quickscale_services.models import ApiKey
+from tests.projects.inkwell_teams.people import browser_of, person
 
+EXAMPLE = settings.BASE_DIR
 PAGES = ["/dashboard/", "/team/", "/credits/", "/billing/", "/billing/subscription/", "/services/", "/services/keys/"]
 
 pytestmark = pytest.mark.django_db
@@ -26,18 +31,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def forget_limits():
     cache.clear()
-
-
-def person(email):
-    user = get_user_model().objects.create_user(email, "a long enough secret")
-    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
-    return user
-
-
-def browser_of(user):
-    browser = Client()
-    browser.force_login(user)
-    return browser
 
 
 @pytest.fixture
@@ -142,7 +135,11 @@ def test_another_teams_members_are_out_of_reach(team, ada, bram):
     mallory = person("mallory@example.com")
     found("Others", by=mallory)
     member = team.memberships.get(user=bram)
-    assert browser_of(mallory).post(f"/team/members/{member.pk}/remove/").status_code == 404
+    for action in ("remove", "promote", "limit"):
+        browser_of(mallory).post(f"/team/members/{member.pk}/{action}/", {"amount": "3", "period": "month"})
+    member.refresh_from_db()
+    assert not member.is_administrator
+    assert not team.credit_account.limits.exists()
     assert browser_of(mallory).post("/team/switch/", {"organization": team.pk}).status_code == 404
     assert team.members.contains(bram)
 
@@ -224,3 +221,10 @@ def test_mail_about_billing_goes_to_every_administrator(team, ada):
     assert reader_of(team) == Reader(to=["ada@example.com", "grace@example.com"], language="de")
     team.memberships.all().delete()
     assert reader_of(team).to == []
+
+
+def test_the_demo_of_teams_guards_what_the_settings_for_teams_guard():
+    code = "from inkwell.demo.team_settings import MIDDLEWARE as demo; from inkwell.team_settings import MIDDLEWARE; "
+    code += "print(set(MIDDLEWARE) - set(demo))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=EXAMPLE, capture_output=True, text=True, check=True)
+    assert told.stdout == "set()\n"

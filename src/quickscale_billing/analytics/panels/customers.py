@@ -23,7 +23,7 @@ class Customers(Panel):
         return [*_moved(period), *_now(), _trials(period), *_users(period)]
 
     def series(self, period: Period) -> list[Series]:
-        paying = spans.of_customers(spans.edges(period))
+        paying = spans.of_customers(period)
         return [
             Series(
                 key="paying",
@@ -64,7 +64,7 @@ class Customers(Panel):
 
 
 def _moved(period: Period) -> list[Figure]:
-    (moved,) = spans.of_customers(spans.ends(period))
+    moved = spans.of_customers_from_end_to_end(period)
     return [
         Figure(
             key="paying",

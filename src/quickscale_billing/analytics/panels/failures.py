@@ -18,9 +18,10 @@ class FailedPayments(Panel):
     def figures(self, period: Period) -> list[Figure]:
         found = counting.failures(period)
         failed, recovered = (sum(getattr(each, name) for each in found) for name in ("failed", "recovered"))
-        lost = {each.currency: 0 for each in found}
+        lost, used = {each.currency: 0 for each in found}, {each.currency: 0 for each in found}
         for each in found:
             lost[each.currency] += each.missing
+            used[each.currency] += each.failed
         return [
             Figure(key="failed", label=_("Failed invoices"), value=failed, is_good_when_up=False, definition=FAILED),
             Figure(key="recovered", label=_("Recovered"), value=recovered, definition=RECOVERED),
@@ -41,7 +42,7 @@ class FailedPayments(Panel):
                     is_good_when_up=False,
                     definition=_("Sum of the failed invoices that are not paid, without tax: open, given up or void."),
                 )
-                for currency in moneys.currencies(lost)
+                for currency in moneys.currencies(used)
             ),
         ]
 

@@ -51,17 +51,18 @@ class Recurring(Panel):
     title = _("Recurring revenue")
 
     def figures(self, period: Period) -> list[Figure]:
-        found = spans.per_currency(spans.ends(period))
+        found = spans.by_currency_from_end_to_end(period)
         listed = [
             figure
-            for currency in moneys.currencies(found)
-            for figure in _figures(found[currency][0] if currency in found else Movement(), currency, period)
+            for currency in moneys.currencies({code: moved.count for code, moved in found.items()})
+            for figure in _figures(found.get(currency, Movement()), currency, period)
         ]
         return [*listed, *_reporting(found)]
 
     def series(self, period: Period) -> list[Series]:
-        found = spans.per_currency(spans.edges(period))
-        return [series for currency, moved in sorted(found.items()) for series in _series(period, moved, currency)]
+        found = spans.by_currency(period)
+        order = moneys.in_order({code: moved[-1].count for code, moved in found.items()})
+        return [series for currency in order for series in _series(period, found[currency], currency)]
 
 
 def _figures(moved: Movement, currency: str, period: Period) -> list[Figure]:
@@ -80,14 +81,7 @@ def _figures(moved: Movement, currency: str, period: Period) -> list[Figure]:
         money("mrr", _("MRR"), moved.end, MRR),
         money("arr", _("ARR"), moved.end * 12, _("12 times MRR.")),
         *(money(key, label, getattr(moved, key), text, good=good) for key, (label, text, good) in MOVED.items()),
-        Figure(
-            key=f"churn-{currency}",
-            label=_("Revenue churn, %(currency)s") % {"currency": currency.upper()},
-            value=percent(moved.churned, moved.start),
-            unit=Unit.PERCENT,
-            is_good_when_up=False,
-            definition=_("Churned MRR ÷ MRR at the beginning of the period. Leaves out Contraction."),
-        ),
+        _churn(moved, currency),
         money(
             "arpu",
             _("ARPU"),
@@ -107,6 +101,17 @@ def _figures(moved: Movement, currency: str, period: Period) -> list[Figure]:
     ]
 
 
+def _churn(moved: Movement, currency: str) -> Figure:
+    return Figure(
+        key=f"churn-{currency}",
+        label=_("Revenue churn, %(currency)s") % {"currency": currency.upper()},
+        value=percent(moved.churned, moved.start),
+        unit=Unit.PERCENT,
+        is_good_when_up=False,
+        definition=_("Churned MRR ÷ MRR at the beginning of the period. Leaves out Contraction."),
+    )
+
+
 def _ltv(moved: Movement, period: Period) -> int | None:
     lost = moved.counts["churned"] * 30
     if not lost or not moved.count:
@@ -114,14 +119,14 @@ def _ltv(moved: Movement, period: Period) -> int | None:
     return round(Fraction(moved.end, moved.count) * moved.counts["start"] * period.days / lost)
 
 
-def _reporting(found: dict[str, list[Movement]]) -> list[Figure]:
+def _reporting(found: dict[str, Movement]) -> list[Figure]:
     if conf.REPORTING_CURRENCY is None:
         return []
     return [
         Figure(
             key="mrr-all",
             label=_("MRR of all currencies"),
-            value=moneys.converted({currency: moved[0].end for currency, moved in found.items()}),
+            value=moneys.converted({currency: moved.end for currency, moved in found.items()}),
             unit=Unit.MONEY,
             currency=conf.REPORTING_CURRENCY,
             definition=_("MRR of each currency times its rate in REPORTING_RATES. Unknown where a rate is missing."),

@@ -67,22 +67,20 @@ class Revenue(Panel):
                 definition=definition,
                 is_good_when_up=is_good,
             )
-            for currency in moneys.currencies(found)
+            for currency in moneys.currencies(_used(found))
             for key, (label, definition, is_good) in KINDS.items()
         ]
         return [*money, *_reporting(found), _payments(found), _top_ups(period)]
 
     def series(self, period: Period) -> list[Series]:
         found = by_currency(sales.sales(period))
-        shown = [
-            _over_time(period, found[currency], currency, key) for currency in moneys.currencies(found) for key in KINDS
-        ]
-        by_product = by_currency(sales.sales_by_product(period))
-        return [*shown, *(each for code, rows in sorted(by_product.items()) for each in _products(period, rows, code))]
+        order = moneys.currencies(_used(found))
+        shown = [_over_time(period, found[currency], currency, key) for currency in order for key in KINDS]
+        return [*shown, *(each for code in order for each in _products(period, found[code], code))]
 
     def tables(self, period: Period) -> list[Table]:
-        found = by_currency(sales.sales_by_product(period))
-        return [_table(found[currency], currency) for currency in moneys.currencies(found)]
+        found = by_currency(sales.sales(period))
+        return [_table(found[currency], currency) for currency in moneys.currencies(_used(found))]
 
 
 def by_currency(rows: Iterable[Sale]) -> defaultdict[str, list[Sale]]:
@@ -90,6 +88,10 @@ def by_currency(rows: Iterable[Sale]) -> defaultdict[str, list[Sale]]:
     for row in rows:
         found[row.currency].append(row)
     return found
+
+
+def _used(found: dict[str, list[Sale]]) -> dict[str, int]:
+    return {currency: _sum(rows, "payments") for currency, rows in found.items()}
 
 
 def _sum(rows: Iterable[Sale], key: str) -> int:
@@ -118,7 +120,7 @@ def _payments(found: dict[str, list[Sale]]) -> Figure:
     return Figure(
         key="payments",
         label=_("Payments"),
-        value=sum(_sum(rows, "number") for rows in found.values()),
+        value=sum(_sum(rows, "payments") for rows in found.values()),
         definition=_("Payments above zero that arrived in the period, those that went back among them."),
     )
 
@@ -168,7 +170,7 @@ def _name(product: Product) -> str:
 def _products(period: Period, rows: list[Sale], currency: str) -> list[Series]:
     return [
         Series(
-            key=f"product-{_slug(product)}",
+            key=f"product-{product or 'other'}",
             label=_name(product),
             chart=_("Net by product"),
             definition=BY_PRODUCT,
@@ -179,11 +181,6 @@ def _products(period: Period, rows: list[Sale], currency: str) -> list[Series]:
         )
         for product, each in _by_product(rows).items()
     ]
-
-
-def _slug(product: Product) -> str:
-    plan, pack = product
-    return f"plan-{plan}" if plan else f"pack-{pack}" if pack else "other"
 
 
 def _table(rows: list[Sale], currency: str) -> Table:
@@ -200,7 +197,7 @@ def _table(rows: list[Sale], currency: str) -> Table:
             ),
         ],
         rows=[
-            [_name(product), _sum(each, "number"), *(_sum(each, key) for key in KINDS)]
+            [_name(product), _sum(each, "sales"), *(_sum(each, key) for key in KINDS)]
             for product, each in _by_product(rows).items()
         ],
     )

@@ -24,4 +24,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if problems:
             raise CommandError("\n".join(problems))
-        self.stdout.write("Stripe's events reach this site.")
+        self.stdout.write("Stripe's webhook endpoint is set up as it should be.")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from quickscale_billing import reconciliation
 from quickscale_billing.exceptions import BillingError
 from quickscale_billing.reconciliation import Drift, Repaired
+from quickscale_billing.still_open import ASKED_AT_MOST
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -27,19 +28,27 @@ class Command(BaseCommand):
             default="30d",
             help="what was made at Stripe within this time: 12h, 30d (the default), 8w",
         )
+        parser.add_argument(
+            "--older",
+            type=int,
+            default=ASKED_AT_MOST,
+            help=f"ask about so many older rows of ours that may still change, oldest first ({ASKED_AT_MOST})",
+        )
         parser.add_argument("--repair", action="store_true", help="settle what differs, as its events would have")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        since = timezone.now() - _time(options["since"])
+        since, older = timezone.now() - _time(options["since"]), max(0, options["older"])
         try:
-            found = reconciliation.drift(since)
+            found = reconciliation.drift(since, older=older)
             self._tell(found)
             if options["repair"] and found:
                 self._tell_repair(reconciliation.repair(found))
-                found = reconciliation.drift(since)
+                found = reconciliation.drift(since, older=older)
                 self._tell(found)
         except (BillingError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
+        if unasked := reconciliation.unasked(since, older=older):
+            self.stdout.write(f"Not asked about: {unasked} older rows that may still change. Give a higher --older.")
         if found:
             raise CommandError(f"{len(found)} things differ from Stripe.", returncode=1)
         self.stdout.write("Stripe, our rows and the ledger agree.")

@@ -4,6 +4,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from quickscale_billing import inbox, refunds
+from quickscale_billing.mail import alerting
 from quickscale_billing.models import InboxItem, PlanSubscription
 from quickscale_billing.stripe import webhooks
 from quickscale_credits.management.ledger_command import LedgerCommand
@@ -11,7 +12,8 @@ from quickscale_credits.management.ledger_command import LedgerCommand
 
 class Command(LedgerCommand):
     help = (
-        "Settle what Stripe's events told of and is not settled yet, and forget deliveries that are a week old. "
+        "Settle what Stripe's events told of and is not settled yet, forget deliveries that are a week old, and tell "
+        "staff of those that were refused. "
         "Run it every minute; two at once do no harm."
     )
 
@@ -25,6 +27,7 @@ class Command(LedgerCommand):
         refunds.finish()
         inbox.forget_old()
         webhooks.forget_old()
+        alerting.tell_of_refused_webhooks()
         self.stdout.write(f"{sum(outcomes)} settled.")
         for account in PlanSubscription.objects.accounts_with_several():
             self.stdout.write(f"Account {account} has more than one live subscription; both are honored.")

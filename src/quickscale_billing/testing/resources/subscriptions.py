@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quickscale_billing.testing import changing, discounts, lifecycle, subscribing
 from quickscale_billing.testing.errors import invalid, missing
-from quickscale_billing.testing.listing import DATED, PAGING, Page, page
+from quickscale_billing.testing.listing import DATED, PAGING, Page, page, refuse_unknown_customer
 from quickscale_billing.testing.parameters import (
     Fields,
     Params,
@@ -301,6 +301,7 @@ def cancel(sandbox: Sandbox, params: Params, identifier: str) -> Object:
 def list_all(sandbox: Sandbox, params: Params) -> Page:
     """Without a status, those that are not canceled."""
     equal = {name: params[name] for name in ("customer", "test_clock") if name in params}
+    refuse_unknown_customer(sandbox, params)
     found = [each for each in reversed(sandbox.all("subscription", **equal)) if has_status(each, params.get("status"))]
     if "price" in params:
         found = [

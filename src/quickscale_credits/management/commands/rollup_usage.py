@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from quickscale_credits.analytics import rolling
+from quickscale_credits.analytics import rolling, statistics
 from quickscale_credits.management.ledger_command import LedgerCommand
 
 
@@ -17,11 +17,14 @@ class Command(LedgerCommand):
 
     def run(self, *, rebuild: bool, **options: Any) -> None:
         try:
+            if rebuild:
+                rolling.require_time_zone_of_archives()
             for rollup in rolling.registered.values():
                 pages = rollup.rebuild() if rebuild else rollup.roll_up()
                 self._report(rollup, pages)
-        except rolling.OtherTimeZone as error:
+        except (rolling.OtherTimeZone, rolling.ArchivedDays) as error:
             raise CommandError(str(error)) from error
+        statistics.renew()
 
     def _report(self, rollup: rolling.Rollup, pages: Iterator[int]) -> None:
         count = sum(self.counted(pages, "pages"))

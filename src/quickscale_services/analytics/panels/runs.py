@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
 from quickscale_credits.analytics import Column, Figure, Panel, Period, Series, Table, Unit
 from quickscale_credits.analytics.panels.accounts import names_of
 from quickscale_services.analytics import reading
 from quickscale_services.analytics.durations import percentile
-from quickscale_services.analytics.panels.outcomes import SERVICE, by_service, cost, runs, stacked, success, title
+from quickscale_services.analytics.panels.outcomes import (
+    DRAWN,
+    OTHERS,
+    SERVICE,
+    by_service,
+    cost,
+    runs,
+    stacked,
+    success,
+    title,
+)
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 LISTED = 10
 
@@ -19,7 +35,7 @@ class Runs(Panel):
 
     def figures(self, period: Period) -> list[Figure]:
         found, timed = reading.outcomes(period), reading.durations_by_service(period)
-        everything = [each for classes in timed.values() for each in classes]
+        everything = [each for classes in timed.values() for each in classes.items()]
         return [
             Figure(
                 key="runs",
@@ -57,21 +73,14 @@ class Runs(Panel):
 
     def series(self, period: Period) -> list[Series]:
         found = reading.by_place(period, "service")
-        timed = reading.durations_by_place(period)
         return [
             *stacked(found, key="runs", chart=_("Runs"), unit=Unit.COUNT),
             *stacked(found, key="credits", chart=_("Credits charged"), unit=Unit.CREDITS),
             *(
-                Series(
-                    key=f"p{percent}",
-                    label=label,
-                    chart=_("Duration"),
-                    unit=Unit.SECONDS,
-                    points={place: percentile(percent, classes.items()) for place, classes in timed.items()},
-                    is_line=True,
-                )
+                _timed(f"p{percent}", label, percent, period, chart=_("Duration"))
                 for percent, label in _PERCENTILES.items()
             ),
+            *(each for percent in _PERCENTILES for each in _timed_by_service(percent, period)),
         ]
 
     def tables(self, period: Period) -> list[Table]:
@@ -96,7 +105,7 @@ class Runs(Panel):
                         success(ended),
                         cost(ended),
                         accounts.get(service, 0),
-                        *(percentile(each, timed.get(service, [])) for each in _PERCENTILES),
+                        *(percentile(each, timed.get(service, {}).items()) for each in _PERCENTILES),
                     ]
                     for service, ended in found.items()
                 ],
@@ -104,6 +113,38 @@ class Runs(Panel):
         ]
 
 
+def _timed_by_service(percent: int, period: Period) -> Iterator[Series]:
+    """A line for each of those that succeeded most often, and one for all others together."""
+    succeeded = {service: classes.total() for service, classes in reading.durations_by_service(period).items()}
+    ranked = sorted(succeeded, key=lambda service: (-succeeded[service], service))
+    chart = _BY_SERVICE[percent]
+    for service in ranked[:DRAWN]:
+        yield _timed(f"p{percent}-{service}", title(service), percent, period, [service], chart=chart)
+    if others := ranked[DRAWN:]:
+        yield _timed(f"p{percent}-others", OTHERS, percent, period, others, chart=chart)
+
+
+def _timed(
+    key: str,
+    label: StrOrPromise,
+    percent: int,
+    period: Period,
+    services: Collection[str] | None = None,
+    *,
+    chart: StrOrPromise,
+) -> Series:
+    timed = reading.durations_by_place(period, services)
+    return Series(
+        key=key,
+        label=label,
+        chart=chart,
+        unit=Unit.SECONDS,
+        points={place: percentile(percent, classes.items()) for place, classes in timed.items()},
+        is_line=True,
+    )
+
+
+_BY_SERVICE = {50: _("Half took at most, by service"), 95: _("95 % took at most, by service")}
 _PERCENTILES = {50: _("Half took at most"), 95: _("95 % took at most")}
 _TIMED = {
     50: _(

@@ -18,7 +18,10 @@ from quickscale_services.management.scaffolding import KINDS, Plan, Wanted, clas
 from quickscale_services.registry import registry
 
 # What the generated modules import: a class of such a name would hide it.
-IMPORTED = {"Accept", "Annotated", "BaseModel", "BaseService", "Context", "Decimal", "Field", "Image", "Row", "Upload"}
+IMPORTED = {
+    *("Accept", "Annotated", "BaseModel", "BaseService", "Context", "Decimal", "Field", "Image", "InvalidInput", "Row"),
+    *("TestCase", "Upload"),
+}
 LIBRARY_FOLDERS = {"site-packages", "dist-packages"}
 
 
@@ -71,7 +74,7 @@ def _checked_name(name: str) -> str:
     slug, class_name = slug_of(name), class_name_of(name)
     if keyword.iskeyword(slug) or keyword.iskeyword(class_name) or class_name in IMPORTED:
         raise CommandError(
-            f"{name!r} means something in Python or in the new module. Choose another, such as my-{name}."
+            f"{name!r} means something in Python or in the new modules. Choose another, such as my-{name}."
         )
     return name
 
