@@ -112,9 +112,9 @@ class _AsyncEvents:
 def _events(stream: Stream, teller: Teller) -> Generator[bytes]:
     has_begun = False
     try:
-        with closing(stream.pieces()) as given:
-            for piece in given:
-                yield _event(teller.piece(piece))
+        with closing(stream.pieces(lambda piece: _event(teller.piece(piece)))) as given:
+            for event in given:
+                yield event
                 has_begun = True
         yield _last(stream, teller)
     except Exception as error:
@@ -126,9 +126,9 @@ def _events(stream: Stream, teller: Teller) -> Generator[bytes]:
 async def _aevents(stream: Stream, teller: Teller) -> AsyncGenerator[bytes]:
     has_begun = False
     try:
-        async with aclosing(stream.apieces()) as given:
-            async for piece in given:
-                yield _event(teller.piece(piece))
+        async with aclosing(stream.apieces(lambda piece: _event(teller.piece(piece)))) as given:
+            async for event in given:
+                yield event
                 has_begun = True
         yield await in_thread(partial(_last, stream, teller))
     except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,10 @@ from quickscale_services.base import ServiceResult
 
 if TYPE_CHECKING:
     from quickscale_services.base import BaseService
+
+
+def as_it_is(piece: Any) -> Any:
+    return piece
 
 
 class Stream:
@@ -33,18 +37,19 @@ class Stream:
     def is_replay(self) -> bool:
         return isinstance(self.begun, ServiceResult) and self.begun.replayed
 
-    def pieces(self) -> Generator[Any]:
+    def pieces(self, word: Callable[[Any], Any] = as_it_is) -> Generator[Any]:
+        """Each as `word` words it. Where that fails, so has the run: nobody has gone away."""
         if isinstance(self.begun, ServiceResult):
-            yield from self._whole(self.begun)
+            yield from map(word, self._whole(self.begun))
         else:
-            self.result = yield from _pieces(self.begun)
+            self.result = yield from _pieces(self.begun, word)
 
-    async def apieces(self) -> AsyncGenerator[Any]:
+    async def apieces(self, word: Callable[[Any], Any] = as_it_is) -> AsyncGenerator[Any]:
         if isinstance(self.begun, ServiceResult):
             for piece in self._whole(self.begun):
-                yield piece
+                yield word(piece)
             return
-        async with aclosing(_apieces(self.begun)) as given:
+        async with aclosing(_apieces(self.begun, word)) as given:
             async for piece in given:
                 yield piece
         # Once it is to be recorded, it is, even if nobody waits for it any more.
@@ -63,13 +68,13 @@ def begin(service: BaseService, owner: Any, given: dict[str, Any], **asked: Any)
     return Stream(service, starting(service, owner, given, **asked))
 
 
-def _pieces(started: runner.Started) -> Generator[Any, None, ServiceResult]:
+def _pieces(started: runner.Started, word: Callable[[Any], Any]) -> Generator[Any, None, ServiceResult]:
     try:
         with closing(executing.pieces(started)) as given:
             for given_piece in given:
-                piece = started.take(given_piece)
+                worded = word(started.take(given_piece))
                 with started.waiting():
-                    yield piece
+                    yield worded
         started.context.check()
     except GeneratorExit:
         ending.cut_short(started)
@@ -82,13 +87,13 @@ def _pieces(started: runner.Started) -> Generator[Any, None, ServiceResult]:
     return _succeed(started)
 
 
-async def _apieces(started: runner.Started) -> AsyncGenerator[Any]:
+async def _apieces(started: runner.Started, word: Callable[[Any], Any]) -> AsyncGenerator[Any]:
     try:
         async with aclosing(executing.apieces(started)) as given:
             async for given_piece in given:
-                piece = started.take(given_piece)
+                worded = word(started.take(given_piece))
                 with started.waiting():
-                    yield piece
+                    yield worded
         started.context.check()
     except BaseException as error:
         if has_gone_away(error):

@@ -23,6 +23,11 @@ def words(context):
     yield "three"
 
 
+async def awords(context):
+    for word in words(context):
+        yield word
+
+
 def text(context):
     yield "one "
     yield "two"
@@ -87,6 +92,21 @@ def test_what_breaks_off_ends_with_the_problem(browser, user, offered):
     offered(breaks_off)
     _, last = told(browser.post(ADDRESS, {}, headers=EVENTS))
     assert "nothing was charged" in last["html"]
+    assert_balance(user, 5)
+
+
+@pytest.mark.parametrize("work", [words, awords], ids=["def", "async def"])
+def test_a_template_of_the_host_that_fails_is_a_failed_run_and_nobody_has_gone_away(
+    browser, user, offered, settings, tmp_path, work
+):
+    (tmp_path / "quickscale_services").mkdir()
+    (tmp_path / "quickscale_services" / "_value.html").write_text('{% include "missing.html" %}')
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+    offered(work)
+    first, last = told(browser.post(ADDRESS, {}, headers=EVENTS))
+    assert first == {"text": "one "}
+    assert "nothing was charged" in last["html"]
+    assert ServiceRun.objects.get().status == "failed"
     assert_balance(user, 5)
 
 
