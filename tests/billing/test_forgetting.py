@@ -62,6 +62,7 @@ MAY_STAY = {
     "quickscale_services.RunInput": {"data": "gone with the end of the run"},
     "quickscale_services.ServiceRollup": {"service": OURS, "error_code": OUR_WORDS},
     "quickscale_services.ServiceAccountRollup": {"service": OURS},
+    "quickscale_services.ArchivedRuns": {"service": OURS, "error_code": OUR_WORDS},
     "quickscale_services.ApiKey": {
         "public_id": "drawn at random",
         "digest": "a hash of what was drawn at random",
