@@ -69,7 +69,7 @@ def settle_invoice(stripe_id: str) -> None:
         settle_subscription(state.subscription_id)
     elif state.top_up_token:
         _refuse_other_mode(state.livemode, stripe_id)
-        money = payments.retrieved(state.payment_ids, began=began)
+        money = payments.retrieved_for([state], began=began)
         _again_if_raced(lambda: topping_up.settle(state, money))
 
 
@@ -92,7 +92,7 @@ def _settle_subscription(stripe_id: str, *, since: datetime | None) -> PlanSubsc
     began = timezone.now()
     state = retrieving.subscription(stripe_id)
     invoices = retrieving.invoices(stripe_id, since)
-    money = payments.retrieved([each for invoice in invoices for each in invoice.payment_ids], began=began)
+    money = payments.retrieved_for(invoices, began=began)
     return _again_if_raced(lambda: book_subscription(state, invoices, money))
 
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
 
-from quickscale_billing import signals
+from quickscale_billing import signals, taxing
 from quickscale_billing.announcing import announce
 from quickscale_billing.models import Dispute, Invoice, Payment, PlanSubscription, Refund
 from quickscale_billing.stripe import retrieving
-from quickscale_billing.stripe.readers import DisputeState, InvoiceState, PaymentState, RefundState, SessionState
+from quickscale_billing.stripe.payment_readers import DisputeState, PaymentState, RefundState
+from quickscale_billing.stripe.readers import InvoiceState, SessionState
+from quickscale_billing.stripe.taxes import TaxRate
 from quickscale_credits.models import CreditAccount
 
 
 @dataclass(frozen=True, kw_only=True)
 class Money:
-    """What Stripe said of payment intents, which it began to be asked for at `began`."""
+    """What Stripe said of payment intents, which it began to be asked for at `began`, and of rates of tax."""
 
     states: Mapping[str, PaymentState]
     began: datetime
+    rates: Mapping[str, TaxRate] = field(default_factory=dict)
 
 
 def retrieved(payment_ids: Iterable[str | None], *, began: datetime) -> Money:
@@ -31,6 +34,12 @@ def retrieved(payment_ids: Iterable[str | None], *, began: datetime) -> Money:
     known = Payment.objects.filter(stripe_payment_intent_id__in=wanted, retrieved_at__isnull=False)
     unknown = wanted - set(known.values_list("stripe_payment_intent_id", flat=True))
     return Money(states={each: retrieving.new_payment(each) for each in sorted(unknown)}, began=began)
+
+
+def retrieved_for(invoices: Collection[InvoiceState], *, began: datetime) -> Money:
+    """Likewise what has paid these, and what the rates of their taxes are called."""
+    money = retrieved((each for invoice in invoices for each in invoice.payment_ids), began=began)
+    return replace(money, rates=taxing.rates_of(invoices))
 
 
 def of_session(account: CreditAccount, state: SessionState, money: Money) -> Payment:
@@ -47,6 +56,7 @@ def of_session(account: CreditAccount, state: SessionState, money: Money) -> Pay
             "paid_at": timezone.now(),
         },
     )
+    taxing.note(payment, state.taxes, money.rates)
     return _arrived(payment, money, is_new=is_new)
 
 
@@ -58,14 +68,14 @@ def note_invoices(subscription: PlanSubscription, states: Iterable[InvoiceState]
         row = known.get(state.id) or Invoice(
             account=subscription.account, subscription=subscription, stripe_id=state.id
         )
-        arrived += _new_payments(_note_invoice(row, state, money.began), state, money)
+        arrived += _note(row, state, money)
     return arrived
 
 
 def note_invoice(account: CreditAccount, state: InvoiceState, money: Money) -> list[Payment]:
     """Likewise one that belongs to no subscription. The account must be locked."""
     row = Invoice.objects.filter(stripe_id=state.id).first() or Invoice(account=account, stripe_id=state.id)
-    return list(_new_payments(_note_invoice(row, state, money.began), state, money))
+    return _note(row, state, money)
 
 
 def note(payment: Payment, state: PaymentState, began: datetime) -> bool:
@@ -104,6 +114,12 @@ def columns_of(state: InvoiceState, row: Invoice) -> dict[str, object]:
         "due_at": state.due_at,
         "paid_at": state.paid_at,
     }
+
+
+def _note(row: Invoice, state: InvoiceState, money: Money) -> list[Payment]:
+    arrived = list(_new_payments(_note_invoice(row, state, money.began), state, money))
+    taxing.note_invoice(state, money.rates)
+    return arrived
 
 
 def _note_invoice(row: Invoice, state: InvoiceState, began: datetime) -> Invoice:

@@ -17,6 +17,7 @@ _SEEING: Final = (
     "quickscale_billing.view_mail",
     "quickscale_billing.view_paidsegment",
     "quickscale_billing.view_payment",
+    "quickscale_billing.view_paymenttax",
     "quickscale_billing.view_plan",
     "quickscale_billing.view_planprice",
     "quickscale_billing.view_plansubscription",

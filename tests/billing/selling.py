@@ -11,11 +11,10 @@ from django.utils import timezone
 from quickscale_billing import facts
 from quickscale_billing.models import Customer, Fact, Plan, PlanPrice, PlanSubscription
 from quickscale_billing.payments import Money
+from quickscale_billing.stripe.payment_readers import PaymentState, RefundState
 from quickscale_billing.stripe.readers import (
     InvoiceLine,
     InvoiceState,
-    PaymentState,
-    RefundState,
     SubscriptionState,
 )
 from quickscale_billing.windows import moment

@@ -79,6 +79,7 @@ MAY_STAY = {
     "quickscale_billing.Invoice": {"number": OUR_WORDS, "reason": OUR_WORDS},
     "quickscale_billing.SalesRollup": {"product": OURS},
     "quickscale_billing.CountedSale": {"product": OURS},
+    "quickscale_billing.PaymentTax": {"name": "what staff call a rate of tax at Stripe"},
     "quickscale_billing.Clawback": {"reason": OUR_WORDS},
     "quickscale_billing.Dispute": {"reason": "one of Stripe's slugs"},
     "quickscale_billing.Refund": {"actor": BY_STAFF},

@@ -24,7 +24,8 @@ from quickscale_billing.models import (
     SalesRollup,
     TopUp,
 )
-from quickscale_billing.stripe.readers import PaymentState, SessionLine, SessionState
+from quickscale_billing.stripe.payment_readers import PaymentState
+from quickscale_billing.stripe.readers import SessionLine, SessionState
 from quickscale_credits import analytics
 from quickscale_credits.ledger.accounts import open_account
 from quickscale_credits.testing import fund

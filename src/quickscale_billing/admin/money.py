@@ -21,7 +21,7 @@ from quickscale_billing.admin import operating
 from quickscale_billing.admin.refunding import PERMISSION, RefundForm
 from quickscale_billing.admin.settling import AccountRowsAdmin
 from quickscale_billing.exceptions import BillingError, StripeUnavailable
-from quickscale_billing.models import Dispute, Invoice, Payment, Refund
+from quickscale_billing.models import Dispute, Invoice, Payment, PaymentTax, Refund
 from quickscale_billing.money import exponent, formatted
 from quickscale_credits.admin.base import ReadOnly
 
@@ -29,6 +29,12 @@ if TYPE_CHECKING:  # generic to the type checker alone
     TabularInline = admin.TabularInline[Any, Any]
 else:
     from django.contrib.admin import TabularInline
+
+
+class TaxInline(ReadOnly, TabularInline):
+    model = PaymentTax
+    fields = ("name", "percentage", "amount", "is_included", "stripe_tax_rate_id")
+    extra = 0
 
 
 class RefundInline(ReadOnly, TabularInline):
@@ -112,7 +118,7 @@ class PaymentAdmin(AccountRowsAdmin):
         *("stripe_payment_intent_id", "stripe_session_id", "invoice__stripe_id"),
     )
     stripe_ids = ("stripe_payment_intent_id", "stripe_charge_id", "stripe_session_id", "invoice__stripe_id")
-    inlines = (RefundInline, DisputeInline)
+    inlines = (TaxInline, RefundInline, DisputeInline)
     change_form_template = "admin/quickscale_billing/payment.html"
 
     @admin.display(description=gettext_lazy("paid"), ordering="amount")

@@ -17,6 +17,7 @@ from quickscale_billing.conf import conf
 from quickscale_billing.history.rows import what_was_bought
 from quickscale_billing.models import PaidSegment, Payment, Receipt
 from quickscale_billing.money import formatted
+from quickscale_credits.models import CreditAccount
 
 # Without letters and digits that are taken for one another.
 LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -53,13 +54,17 @@ def assigned(payment: Payment) -> Receipt:
         if found := Receipt.objects.select_related("payment").filter(payment=payment).first():
             return found
         try:
-            with transaction.atomic():
-                return Receipt.objects.create(
-                    payment=payment, number=_number(payment), seller=seller_lines(conf.SELLER), buyer=_buyer(payment)
-                )
+            return _given(payment, seller=seller_lines(conf.SELLER), buyer=_buyer(payment))
         except IntegrityError:
             continue  # the number is taken, or another process has just drawn one
     raise RuntimeError(f"No free receipt number was found for {payment}.")
+
+
+def _given(payment: Payment, **parties: list[str]) -> Receipt:
+    """Under the lock under which taxes are written: those that stand on a receipt do not change any more."""
+    with transaction.atomic():
+        CreditAccount.objects.select_for_update().get(pk=payment.account_id)
+        return Receipt.objects.create(payment=payment, number=_number(payment), **parties)
 
 
 def content_of(row: Receipt) -> Content:
@@ -134,6 +139,15 @@ def _sums(payment: Payment) -> Iterable[tuple[str, str]]:
     if payment.tax or payment.discount:
         yield _("Without tax"), formatted(payment.amount - payment.tax, payment.currency)
     if payment.tax:
+        yield from _taxes(payment)
+
+
+def _taxes(payment: Payment) -> Iterable[tuple[str, str]]:
+    """Each by itself; one row for all where it is not known what they are, or they do not add up."""
+    rows = list(payment.taxes.all())
+    if sum(row.amount for row in rows) == payment.tax:
+        yield from ((str(row), formatted(row.amount, payment.currency)) for row in rows)
+    else:
         yield _("Tax"), formatted(payment.tax, payment.currency)
 
 

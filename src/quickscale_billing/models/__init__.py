@@ -11,6 +11,7 @@ from quickscale_billing.models.purchases import Purchase
 from quickscale_billing.models.receipts import Receipt
 from quickscale_billing.models.rollups import CountedSale, SalesRollup, ValueChange
 from quickscale_billing.models.subscriptions import PaidSegment, PlanSubscription, Refill
+from quickscale_billing.models.taxes import PaymentTax
 from quickscale_billing.models.topups import AutoTopUp, TopUp, TopUpConsent
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Mail",
     "PaidSegment",
     "Payment",
+    "PaymentTax",
     "Plan",
     "PlanPrice",
     "PlanSubscription",

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from quickscale_billing.stripe.taxes import Tax, read_invoice_taxes, read_session_taxes
+
 Json = Mapping[str, Any]
 
-REFUND_TOKEN = "quickscale_refund"  # noqa: S105 - the name of a member of the metadata
-TOP_UP_TOKEN = "quickscale_topup"  # noqa: S105 - likewise
+TOP_UP_TOKEN = "quickscale_topup"  # noqa: S105 - the name of a member of the metadata
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,7 @@ class SessionState:
     subscription_id: str | None
     payment_intent_id: str | None
     lines: tuple[SessionLine, ...]
+    taxes: tuple[Tax, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -112,6 +114,7 @@ class InvoiceState:
     subtotal: int = 0
     discount: int = 0
     tax: int = 0
+    taxes: tuple[Tax, ...] = ()
     total: int = 0
     amount_paid: int = 0
     attempts: int = 0
@@ -139,52 +142,6 @@ class InvoiceState:
         return self.status in {"paid", "void"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RefundState:
-    id: str
-    amount: int
-    currency: str
-    status: str
-    reason: str
-    token: str
-    problem: str
-    created: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DisputeState:
-    id: str
-    amount: int
-    currency: str
-    status: str
-    reason: str
-    created: datetime
-    evidence_due_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentState:
-    """A payment intent with its charge: what arrived, and all that went back of it."""
-
-    id: str
-    livemode: bool
-    customer_id: str | None
-    amount: int
-    currency: str
-    charge_id: str | None
-    paid_at: datetime
-    refunds: tuple[RefundState, ...] = ()
-    disputes: tuple[DisputeState, ...] = ()
-
-    @property
-    def refunded(self) -> int:
-        return sum(each.amount for each in self.refunds if each.status not in {"failed", "canceled"})
-
-    @property
-    def lost(self) -> int:
-        return sum(each.amount for each in self.disputes if each.status == "lost")
-
-
 def read_session(found: Json, lines: list[Json]) -> SessionState:
     return SessionState(
         id=found["id"],
@@ -198,6 +155,7 @@ def read_session(found: Json, lines: list[Json]) -> SessionState:
         subscription_id=read_id(found.get("subscription")),
         payment_intent_id=read_id(found.get("payment_intent")),
         lines=tuple(map(_session_line, lines)),
+        taxes=read_session_taxes(found),
     )
 
 
@@ -245,6 +203,7 @@ def read_invoice(found: Json, lines: list[Json]) -> InvoiceState:
         subtotal=found.get("subtotal") or 0,
         discount=sum(each["amount"] for each in found.get("total_discount_amounts") or []),
         tax=sum(each["amount"] for each in found.get("total_taxes") or []),
+        taxes=read_invoice_taxes(found),
         total=found.get("total") or 0,
         amount_paid=found.get("amount_paid") or 0,
         attempts=found.get("attempt_count") or 0,
@@ -256,47 +215,6 @@ def read_invoice(found: Json, lines: list[Json]) -> InvoiceState:
         amount_due=found.get("amount_due") or 0,
         top_up_token=(found.get("metadata") or {}).get(TOP_UP_TOKEN, ""),
         waits_for=next(filter(None, map(_waits_for, (found.get("payments") or {}).get("data", []))), ""),
-    )
-
-
-def read_payment(found: Json, refunds: list[Json], disputes: list[Json]) -> PaymentState:
-    """`latest_charge` must have been expanded."""
-    charge: Json = found.get("latest_charge") or {}
-    return PaymentState(
-        id=found["id"],
-        livemode=found["livemode"],
-        customer_id=read_id(found.get("customer")),
-        amount=found.get("amount_received") or 0,
-        currency=found["currency"],
-        charge_id=charge.get("id"),
-        paid_at=read_time(charge.get("created") or found["created"]),
-        refunds=tuple(map(_refund, refunds)),
-        disputes=tuple(map(_dispute, disputes)),
-    )
-
-
-def _refund(found: Json) -> RefundState:
-    return RefundState(
-        id=found["id"],
-        amount=found["amount"],
-        currency=found["currency"],
-        status=found.get("status") or "pending",
-        reason=found.get("reason") or "",
-        token=(found.get("metadata") or {}).get(REFUND_TOKEN, ""),
-        problem=found.get("failure_reason") or "",
-        created=read_time(found["created"]),
-    )
-
-
-def _dispute(found: Json) -> DisputeState:
-    return DisputeState(
-        id=found["id"],
-        amount=found["amount"],
-        currency=found["currency"],
-        status=found["status"],
-        reason=found.get("reason") or "",
-        created=read_time(found["created"]),
-        evidence_due_at=_time((found.get("evidence_details") or {}).get("due_by")),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from quickscale_billing.stripe.client import ask_once, asking_stripe, plain, stripe_client
-from quickscale_billing.stripe.readers import REFUND_TOKEN
+from quickscale_billing.stripe.payment_readers import REFUND_TOKEN
 
 
 def create(payment_intent_id: str, amount: int, token: UUID) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from quickscale_billing.exceptions import StripeRefused, StripeUnavailable
 from quickscale_billing.stripe.client import asking_stripe, plain, stripe_client
+from quickscale_billing.stripe.payment_readers import PaymentState, read_payment
 from quickscale_billing.stripe.readers import (
     InvoiceState,
     Json,
-    PaymentState,
     SessionState,
     SubscriptionState,
     read_invoice,
-    read_payment,
     read_session,
     read_subscription,
 )
+from quickscale_billing.stripe.taxes import TaxRate, read_rate
+
+logger = logging.getLogger(__name__)
 
 PAGE = 100
 
@@ -25,7 +29,7 @@ PAGE = 100
 def session(stripe_id: str) -> SessionState:
     with asking_stripe():
         sessions = stripe_client().v1.checkout.sessions
-        found = plain(sessions.retrieve(stripe_id))
+        found = plain(sessions.retrieve(stripe_id, {"expand": ["total_details.breakdown"]}))
         lines = sessions.line_items.list(stripe_id, {"limit": PAGE}) if found["mode"] == "payment" else None
         return read_session(found, [plain(line) for line in lines.auto_paging_iter()] if lines else [])
 
@@ -96,6 +100,18 @@ def sold_by(payment_intent_id: str) -> tuple[str | None, str | None]:
         asked: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_intent_id}, "limit": 1}
         paid = [plain(each) for each in client.invoice_payments.list(asked).data]
         return None, (str(paid[0]["invoice"]) if paid else None)
+
+
+def tax_rates(stripe_ids: Iterable[str]) -> dict[str, TaxRate]:
+    """Those that Stripe tells us of: a key may not be allowed to read them, and no money waits for a name."""
+    found: dict[str, TaxRate] = {}
+    for stripe_id in stripe_ids:
+        try:
+            with asking_stripe():
+                found[stripe_id] = read_rate(plain(stripe_client().v1.tax_rates.retrieve(stripe_id)))
+        except (StripeRefused, StripeUnavailable) as problem:
+            logger.warning("The tax rate %s has no name on receipts: %s", stripe_id, problem)
+    return found
 
 
 def _lines(invoice: dict[str, Any]) -> Iterator[dict[str, Any]]:

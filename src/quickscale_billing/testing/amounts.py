@@ -17,8 +17,12 @@ from quickscale_billing.testing.store import Object
 class Amounts:
     subtotal: int
     discount: int = 0
-    tax: int = 0
+    taxes: tuple[int, ...] = ()
     is_tax_included: bool = False
+
+    @property
+    def tax(self) -> int:
+        return sum(self.taxes)
 
     @property
     def total(self) -> int:
@@ -30,12 +34,12 @@ def rounded(amount: Decimal) -> int:
 
 
 def amounts_of(sandbox: Sandbox, subtotal: int, discount: int, *, tax_behavior: str | None, taxed: bool) -> Amounts:
-    """With automatic tax, at the one rate that the simulator was told (0 unless told)."""
+    """With automatic tax, at the rates that the simulator was told (none unless told), each of what is left without any
+    tax."""
     included = tax_behavior == "inclusive"
-    percent = Decimal(str(sandbox.conduct.tax_percent)) if taxed else Decimal(0)
-    base = Decimal(subtotal - discount)
-    tax = base * percent / (100 + percent) if included else base * percent / 100
-    return Amounts(subtotal, discount, rounded(tax), included)
+    percents = [*sandbox.conduct.taxes.values()] if taxed else []
+    base, whole = Decimal(subtotal - discount), 100 + (sum(percents) if included else 0)
+    return Amounts(subtotal, discount, tuple(rounded(base * percent / whole) for percent in percents), included)
 
 
 def spread_discount(subtotals: Sequence[int], coupon: Object | None) -> list[int]:

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from quickscale_billing.testing import cards, discounts, invoice_drafts, invoicing, saving, subscribing, waiting_items
+from quickscale_billing.testing import (
+    cards,
+    discounts,
+    invoice_drafts,
+    invoicing,
+    saving,
+    subscribing,
+    tax_rates,
+    waiting_items,
+)
 from quickscale_billing.testing.amounts import amounts_of, spread_discount
 from quickscale_billing.testing.errors import invalid
 from quickscale_billing.testing.invoice_lines import Draft
@@ -35,10 +44,15 @@ def compute(sandbox: Sandbox, session: Object) -> None:
         behavior = sandbox.by_id[line["price"]]["tax_behavior"]
         amounts = amounts_of(sandbox, subtotal, discount, tax_behavior=behavior, taxed=taxed)
         line.update(
-            amount_subtotal=subtotal, amount_discount=discount, amount_tax=amounts.tax, amount_total=amounts.total
+            amount_subtotal=subtotal,
+            amount_discount=discount,
+            amount_tax=amounts.tax,
+            amount_total=amounts.total,
+            _taxes=tax_rates.on_session(sandbox, amounts),
         )
     session["amount_subtotal"] = sum(subtotals)
     session["amount_total"] = sum(line["amount_total"] for line in lines)
+    session["_taxes"] = tax_rates.added_up(lines, of="_taxes")
     session["total_details"] = {
         "amount_discount": sum(line["amount_discount"] for line in lines),
         "amount_shipping": 0,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from quickscale_billing.testing import discounts, waiting_items
+from quickscale_billing.testing import discounts, tax_rates, waiting_items
 from quickscale_billing.testing.amounts import amounts_of, spread_discount
-from quickscale_billing.testing.ids import token
 from quickscale_billing.testing.invoice_lines import Draft, price_of, put
 from quickscale_billing.testing.sandbox import Sandbox
 from quickscale_billing.testing.store import Object
@@ -162,7 +161,7 @@ def total(sandbox: Sandbox, invoice: Object) -> None:
         total=subtotal - sum(taken) + excluded,
         total_excluding_tax=subtotal - sum(taken) - included,
         total_discount_amounts=[{"amount": sum(taken), "discount": discount["id"]}] if discount else [],
-        total_taxes=[tax for line in lines for tax in line["taxes"]],
+        total_taxes=tax_rates.added_up(lines, of="taxes"),
     )
     owe(invoice, invoice["starting_balance"])
 
@@ -179,21 +178,8 @@ def settle_line(
         tax_behavior=price.get("tax_behavior"),
         taxed=invoice["automatic_tax"]["enabled"],
     )
-    line["taxes"] = [tax_shown(sandbox, amounts.tax, line["amount"] - discount, amounts.is_tax_included)]
-    if not amounts.tax:
-        line["taxes"] = []
+    line["taxes"] = tax_rates.on_invoice(sandbox, amounts)
     return amounts.tax, amounts.is_tax_included
-
-
-def tax_shown(sandbox: Sandbox, amount: int, taxable: int, is_included: bool) -> Object:
-    return {
-        "amount": amount,
-        "tax_behavior": "inclusive" if is_included else "exclusive",
-        "tax_rate_details": {"tax_rate": f"txr_{token(sandbox.ids.seed, 24)}"},
-        "taxability_reason": "standard_rated",
-        "taxable_amount": taxable,
-        "type": "tax_rate_details",
-    }
 
 
 def owe(invoice: Object, balance: int) -> None:

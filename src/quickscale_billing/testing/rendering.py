@@ -5,7 +5,7 @@ https://docs.stripe.com/api/expanding_objects
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from quickscale_billing.testing.errors import StripeError, invalid
@@ -34,11 +34,12 @@ INCLUDABLE = {
     },
     "invoice": {"payments": ("invoice_payment", "invoice", "/v1/invoice_payments?invoice={id}")},
 }
-# Of amounts, which the simulator does not break down: dj-stripe expands these of each session that it retrieves.
-BREAKDOWNS: dict[str, Any] = {
-    "total_details.breakdown": {"discounts": [], "taxes": []},
-    "line_items.data.discounts": [],
-    "line_items.data.taxes": [],
+# Of amounts: dj-stripe expands these of each session that it retrieves. Discounts are not broken down.
+BREAKDOWN = "total_details.breakdown"
+BREAKDOWNS: dict[str, Callable[[Sandbox, Object], Any]] = {
+    BREAKDOWN: lambda sandbox, session: {"discounts": [], "taxes": taxes_of(sandbox, session)},
+    "line_items.data.discounts": lambda sandbox, line: [],
+    "line_items.data.taxes": lambda sandbox, line: taxes_of(sandbox, line),
 }
 
 # Kinds that do not tell when they were made, or in which mode.
@@ -64,6 +65,8 @@ def render(sandbox: Sandbox, shown: Object, expand: Iterable[str] = ()) -> Objec
     for name, sublist in SUBLISTS.get(shown["object"], {}).items():
         answer[name] = render_sublist(sandbox, shown, *sublist)
     for path in expand:
+        if path == BREAKDOWN and answer.get("total_details"):
+            answer["total_details"]["breakdown"] = BREAKDOWNS[path](sandbox, shown)
         expand_path(sandbox, answer, path.split("."), path)
     return answer
 
@@ -105,13 +108,18 @@ def expand_member(sandbox: Sandbox, answer: Object, name: str, path: str) -> Non
     if name not in answer and sublist and answer["id"] in sandbox.by_id:
         answer[name] = render_sublist(sandbox, answer, *sublist)
     elif name not in answer and path in BREAKDOWNS:
-        answer[name] = copy(BREAKDOWNS[path])
+        answer[name] = BREAKDOWNS[path](sandbox, sandbox.by_id[answer["id"]])
     elif name not in answer:
         raise cannot_expand(path)
     elif isinstance(answer[name], str):
         answer[name] = render(sandbox, expandable(sandbox, answer[name], path))
     elif isinstance(answer[name], list):
         answer[name] = [expand_id(sandbox, member, path) for member in answer[name]]
+
+
+def taxes_of(sandbox: Sandbox, taxed: Object) -> list[Object]:
+    """Of a session or a line of one, with the rates as whole objects."""
+    return [tax | {"rate": render(sandbox, sandbox.by_id[tax["rate"]])} for tax in taxed["_taxes"]]
 
 
 def expand_id(sandbox: Sandbox, value: Any, path: str) -> Any:

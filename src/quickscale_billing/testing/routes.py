@@ -24,6 +24,7 @@ from quickscale_billing.testing.resources import (
     setup_intents,
     subscription_schedules,
     subscriptions,
+    tax_rates,
     test_clocks,
     webhook_endpoints,
 )
@@ -130,6 +131,8 @@ ROUTES = (
     Route("GET", "/v1/subscriptions/{subscription}", subscriptions.retrieve),
     Route("POST", "/v1/subscriptions/{subscription}", subscriptions.update),
     Route("DELETE", "/v1/subscriptions/{subscription}", subscriptions.cancel),
+    Route("GET", "/v1/tax_rates", tax_rates.list_all),
+    Route("GET", "/v1/tax_rates/{tax_rate}", tax_rates.retrieve),
     Route("GET", "/v1/test_helpers/test_clocks", test_clocks.list_all),
     Route("POST", "/v1/test_helpers/test_clocks", test_clocks.create),
     Route("GET", "/v1/test_helpers/test_clocks/{test_clock}", test_clocks.retrieve),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from quickscale_billing.testing.clock import Clock, Target
@@ -35,7 +36,7 @@ class Conduct:
     """How the account is set, and what the test has asked to go wrong."""
 
     declines: dict[str | None, list[str]] = field(default_factory=dict)  # customer, or None for anybody: decline codes
-    tax_percent: float = 0
+    taxes: dict[str, Decimal] = field(default_factory=dict)  # of automatic tax, in percent
     # https://docs.stripe.com/billing/revenue-recovery/smart-retries: "canceled", "unpaid" or "past_due"
     after_last_retry: str = "canceled"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from quickscale_billing.testing import authentication, checkout, disputing
@@ -87,12 +88,21 @@ class StripeSimulator:
 
     @property
     def tax_percent(self) -> float:
-        """The one rate of automatic tax: 0, as where nobody has registered to collect any."""
-        return self.sandbox.conduct.tax_percent
+        """Of automatic tax, all together: 0, as where nobody has registered to collect any."""
+        return float(sum(self.taxes.values()))
 
     @tax_percent.setter
     def tax_percent(self, percent: float) -> None:
-        self.sandbox.conduct.tax_percent = percent
+        self.taxes = {"VAT": percent} if percent else {}
+
+    @property
+    def taxes(self) -> Mapping[str, Any]:
+        """The same, each by its name, in percent: `{"GST": 5, "QST": "9.975"}`."""
+        return self.sandbox.conduct.taxes
+
+    @taxes.setter
+    def taxes(self, percents: Mapping[str, Any]) -> None:
+        self.sandbox.conduct.taxes = {name: Decimal(str(percent)) for name, percent in percents.items()}
 
     def settings(self) -> dict[str, Any]:
         """The Django settings with which dj-stripe talks to this simulator."""

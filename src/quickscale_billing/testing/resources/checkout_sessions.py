@@ -209,6 +209,7 @@ def blank(sandbox: Sandbox, params: Params) -> Object:
         _subscription=params.get("subscription_data", {}),
         _customer_update=params.get("customer_update", {}),
         _payer=checkout.Payer(),
+        _taxes=[],
         _paying=None,
         _saving=None,
     )
@@ -269,6 +270,7 @@ def make_line(sandbox: Sandbox, session: Object, given: Params) -> None:
         metadata={},
         price=price["id"],
         quantity=given.get("quantity", 1),
+        _taxes=[],
     )
 
 
