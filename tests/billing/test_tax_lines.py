@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.core.management import call_command
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone, translation
 from pypdf import PdfReader
@@ -24,6 +25,9 @@ from quickscale_billing.stripe.readers import InvoiceState
 from quickscale_billing.stripe.taxes import Tax, TaxRate, read_invoice_taxes, read_rate
 from quickscale_billing.testing.api import Answer
 from quickscale_credits.ledger.accounts import open_account
+from quickscale_credits.models import CreditAccount
+from tests.billing.topping import add_card, agree, run_low
+from tests.stories.threads import at_once
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -129,10 +133,10 @@ def test_two_taxes_have_two_lines_that_add_up(taxed, buyer, item, included, told
 
 
 def test_a_top_up_has_its_taxes_too(taxed, buyer):
-    account = open_account(buyer)
-    state = an_invoice(taxes=(Tax(rate_id="txr_1", amount=147, is_included=False),))
-    rates = {"txr_1": TaxRate(id="txr_1", name="VAT", percentage=Decimal(21))}
-    note(account, state, {"pi_1": 847}, rates)
+    add_card(taxed, buyer)
+    agree(buyer)
+    run_low(buyer)
+    call_command("top_up", verbosity=0)
     assert lines(Payment.objects.get()) == [("VAT 21 %", 147)]
 
 
@@ -260,6 +264,24 @@ def test_a_receipt_keeps_what_stood_on_it_and_the_difference_is_logged(payment, 
     assert "Stripe tells other taxes now: VAT 21 % 200, City 10" in caplog.text
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that is not waited for is PostgreSQL's")
+@pytest.mark.django_db(transaction=True)
+def test_no_receipt_is_given_while_taxes_are_written(payment):
+    tell(payment, tax(VAT, 210))
+    with transaction.atomic():
+        CreditAccount.objects.select_for_update().get()
+        taxing.note(payment, [tax(VAT, 200), tax(CITY, 10)], {})
+        [refused] = at_once(1, lambda: given_without_waiting(payment))
+    assert isinstance(refused, OperationalError)
+    assert [words for words, _money in receipts.content_of(receipts.assigned(payment)).sums[1:]] == ["VAT 21 %", "City"]
+
+
+def given_without_waiting(payment: Payment) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '1ms'")
+    return receipts.assigned(payment)
+
+
 def test_a_receipt_of_before_taxes_were_kept_stays_as_it_is(payment, caplog):
     text = printed(payment)
     tell(payment, tax(VAT, 210))
@@ -281,25 +303,25 @@ def an_invoice(**told: Any) -> InvoiceState:
     return InvoiceState(**usual | {"subscription_id": None, "lines": (), "payment_ids": ("pi_1",), "tax": 147} | told)
 
 
-def note(account: Any, state: InvoiceState, paid: dict[str, int], rates: dict[str, TaxRate]) -> None:
+def note(account: Any, state: InvoiceState, paid: dict[str, int]) -> None:
     now = timezone.now()
     usual: dict[str, Any] = {"livemode": False, "customer_id": None, "currency": "usd", "charge_id": None}
     states = {each: PaymentState(id=each, amount=amount, paid_at=now, **usual) for each, amount in paid.items()}
     with transaction.atomic():
-        payments.note_invoice(account, state, payments.Money(states=states, began=now, rates=rates))
+        payments.note_invoice(account, state, payments.Money(states=states, began=now))
 
 
 def test_of_several_payments_of_an_invoice_none_has_lines(buyer):
     account, state = open_account(buyer), an_invoice(taxes=(tax(VAT, 147),), payment_ids=("pi_1", "pi_2"))
-    note(account, state, {"pi_1": 400, "pi_2": 447}, {})
+    note(account, state, {"pi_1": 400, "pi_2": 447})
     assert Payment.objects.filter(invoice__stripe_id="in_1").count() == 2
     assert not PaymentTax.objects.exists()
 
 
 def test_a_second_payment_leaves_the_first_its_lines(buyer):
     account, state = open_account(buyer), an_invoice(taxes=(tax(VAT, 147),))
-    note(account, state, {"pi_1": 400}, {})
-    note(account, replace(state, payment_ids=("pi_1", "pi_2")), {"pi_2": 447}, {})
+    note(account, state, {"pi_1": 400})
+    note(account, replace(state, payment_ids=("pi_1", "pi_2")), {"pi_2": 447})
     assert [lines(each) for each in Payment.objects.order_by("pk")] == [[("VAT 21 %", 147)], []]
 
 

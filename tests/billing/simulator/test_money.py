@@ -189,7 +189,7 @@ class TestDiscounts:
 
 
 class TestTax:
-    """https://docs.stripe.com/tax; one rate for everybody, and 0 until it is set, is our reading."""
+    """https://docs.stripe.com/tax; the same rates for everybody, and none until they are set, is our reading."""
 
     @pytest.mark.parametrize(("behavior", "total", "tax"), [("exclusive", 5831, 931), ("inclusive", 4900, 782)])
     def test_it_comes_on_top_or_is_contained(
@@ -207,6 +207,47 @@ class TestTax:
         invoice = begun.latest_invoice
         assert (invoice.total_excluding_tax, invoice.total, invoice.total_taxes[0].amount) == (2000, 2380, 380)
         assert invoice.lines.data[0].taxes[0].taxable_amount == 2000
+
+    def test_an_invoice_names_its_rate_by_an_id_that_can_be_expanded_or_asked_for(
+        self, client: Any, price: Any, subscribe: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        """https://docs.stripe.com/api/invoices/object#invoice_object-total_taxes-tax_rate_details"""
+        stripe_simulator.tax_percent = 19
+        invoice = subscribe(price(2000, "month"), automatic_tax={"enabled": True}).latest_invoice
+        expand = {"expand": ["total_taxes.tax_rate_details.tax_rate"]}
+        [expanded] = client.invoices.retrieve(invoice, expand).total_taxes
+        [named] = client.invoices.retrieve(invoice).total_taxes
+        rate = client.tax_rates.retrieve(named.tax_rate_details.tax_rate)
+        assert (rate.display_name, rate.percentage, rate.inclusive) == ("VAT", 19, False)
+        assert expanded.tax_rate_details.tax_rate == rate
+        assert client.tax_rates.list({"inclusive": False}).data == [rate]
+        assert client.tax_rates.list({"inclusive": True}).data == []
+
+    def test_an_invoice_adds_its_taxes_up_by_rate(
+        self, client: Any, price: Any, subscribe: Any, change: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        """https://docs.stripe.com/api/invoices/object#invoice_object-total_taxes"""
+        stripe_simulator.tax_percent = 10
+        begun = subscribe(price(2000, "month"), automatic_tax={"enabled": True})
+        invoice = change(begun, price(5000, "month")).latest_invoice
+        assert sorted(line.taxes[0].amount for line in invoice.lines.data) == [-200, 500]
+        assert [(each.amount, each.taxable_amount) for each in invoice.total_taxes] == [(300, 3000)]
+
+    @pytest.mark.parametrize(("behavior", "taxes"), [("exclusive", [245, 489]), ("inclusive", [213, 425])])
+    def test_a_session_breaks_several_taxes_down_by_rate(
+        self, behavior: str, taxes: list[int], client: Any, price: Any, stripe_simulator: StripeSimulator
+    ) -> None:
+        """https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-total_details-breakdown"""
+        stripe_simulator.taxes = {"GST": 5, "QST": "9.975"}
+        assert stripe_simulator.tax_percent == 14.975
+        sold = sell(client, price(4900, tax_behavior=behavior), automatic_tax={"enabled": True})
+        expand = {"expand": ["total_details.breakdown", "line_items.data.taxes"]}
+        session = client.checkout.sessions.retrieve(sold.id, expand)
+        told = session.total_details.breakdown.taxes
+        assert [(each.rate.display_name, each.amount) for each in told] == [("GST", taxes[0]), ("QST", taxes[1])]
+        assert {each.rate.inclusive for each in told} == {behavior == "inclusive"}
+        assert [each.to_dict() for each in session.line_items.data[0].taxes] == [each.to_dict() for each in told]
+        assert session.total_details.amount_tax == sum(taxes)
 
 
 class TestSavedCards:
