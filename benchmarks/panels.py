@@ -19,7 +19,7 @@ from quickscale_credits.analytics import Panel, Period, registry
 from quickscale_credits.analytics.answers import ask
 
 LONGEST = 1.0
-MOST_QUERIES = 14
+MOST_QUERIES = 10
 
 
 def panels_of(*apps: str) -> list[Panel]:

@@ -22,5 +22,14 @@ def _lines(answer: Answer) -> Iterator[str]:
     yield from ["| figure | definition |", "|---|---|", *lines]
 
 
+def assert_compared(period: analytics.Period, *apps: str) -> None:
+    """What a figure was in the period before is what is said when that one is asked about."""
+    for panel in analytics.registry.values():
+        if type(panel).__module__.partition(".")[0] in apps:
+            before = {(each.key, each.currency): each.value for each in ask(panel, period.previous).figures}
+            for each in ask(panel, period).figures:
+                assert each.previous == (before.get((each.key, each.currency)) if each.is_compared else None), each
+
+
 def printed(*apps: str) -> str:
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections(*apps).items())

@@ -19,6 +19,7 @@ from tests.billing.books import (
     check_revenue,
 )
 from tests.billing.trade import Trade
+from tests.figures import assert_compared
 
 KEYS = ("revenue", "mrr", "customers", "failed-payments", "liability")
 PEOPLE = 2_000 if os.environ.get("QUICKSCALE_FULL_SCALE") else 35
@@ -47,6 +48,7 @@ def test_figures_equal_an_independent_computation(db, settings, zone):
         check_recurring(books, period)
         check_customers(books, period)
         check_failures(period)
+        assert_compared(period, "quickscale_billing")
         check_liability(period)
 
 

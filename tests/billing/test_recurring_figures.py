@@ -70,6 +70,14 @@ def test_who_leaves_is_churn_and_who_comes_back_is_no_new_customer(user, clock):
     assert mrr(analytics.Period.last_days(5)) == {"mrr": 1_000, "arr": 12_000, "reactivated": 1_000, "arpu": 1_000}
 
 
+def test_who_begins_with_a_month_belongs_to_it(user, clock):
+    clock.move_to(datetime(2026, 2, 1, tzinfo=UTC))
+    Subscriber(user).subscribe(plan("small", 1), "year")
+    clock.shift(timedelta(days=40))
+    _, _, tables = answers("customers", analytics.Period.last_months(12))
+    assert [row[:3] for row in tables["cohorts"]] == [["2026-02", 1, 100]]
+
+
 def test_a_collection_that_is_paused_ends_the_monthly_value_a_day_after_what_was_paid(user, clock):
     clock.move_to(datetime(2026, 1, 10, 12, tzinfo=UTC))
     subscriber = Subscriber(user)

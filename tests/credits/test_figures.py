@@ -25,6 +25,7 @@ from quickscale_credits.testing import fund
 from tests.credits.business import Business
 from tests.credits.commands import run
 from tests.credits.crowds import owners
+from tests.figures import assert_compared
 
 ZONES = ["UTC", "America/Los_Angeles", "Asia/Kolkata"]
 # So many accounts and steps, with less than this between two steps: a year of each.
@@ -165,6 +166,7 @@ def check_everything():
         check_movement(period, rows)
         check_outstanding(period, rows)
         check_accounts(period, rows)
+        assert_compared(period, "quickscale_credits")
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -186,6 +188,17 @@ def test_figures_are_right_while_rollups_have_another_time_zone(db, clock, setti
     check_everything()
     run("rollup_usage", "--rebuild")
     check_everything()
+
+
+@pytest.mark.parametrize(
+    ("key", "table"), [("credits", "usagerollup"), ("outstanding", "usagerollup"), ("accounts", "accountrollup")]
+)
+def test_what_is_compared_is_read_in_one_statement(db, clock, django_assert_max_num_queries, key, table):
+    Business(clock, owners(3), seed=5).run(40)
+    run("rollup_usage")
+    with django_assert_max_num_queries(20) as found:
+        ask(analytics.registry[key], analytics.Period.last_months(12))
+    assert sum(table in query["sql"] for query in found.captured_queries) == 1
 
 
 def test_a_spend_of_several_grants_counts_with_every_part(db, clock):

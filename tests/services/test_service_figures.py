@@ -22,6 +22,7 @@ from quickscale_services.exceptions import ServiceFailed
 from quickscale_services.models import ServiceRollup, ServiceRun
 from tests.credits.commands import run
 from tests.credits.crowds import owners
+from tests.figures import assert_compared
 
 Status = ServiceRun.Status
 # So many accounts and runs, and less than so many minutes between two of them.
@@ -209,6 +210,7 @@ def check_everything():
         rows = Rows(period)
         for check in (check_runs, check_failures, check_customers, check_margin):
             check(period, rows)
+        assert_compared(period, "quickscale_services")
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Australia/Lord_Howe"])

@@ -9,28 +9,32 @@ for each subscription; those that have changed since are read from their segment
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from django.db.models import BooleanField, Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from quickscale_billing.conf import conf
 from quickscale_billing.models import PaidSegment, PlanSubscription, ValueChange
 from quickscale_credits.analytics import Period, remembered, rolling
-from quickscale_credits.analytics.merging import summed, together
+from quickscale_credits.analytics.memory import asked_about
+from quickscale_credits.analytics.merging import together
+from quickscale_credits.analytics.placing import Among
 
 Status = PlanSubscription.Status
 # Of an account and currency: by how much its value changed up to the moment with this index, from the one before it,
 # and whether paid time began then. So many that they stay as the database gives them.
 Change: TypeAlias = tuple[Any, ...]
 Steps: TypeAlias = dict[int, int]  # by place
+History: TypeAlias = tuple[str, int, tuple[tuple[int, int], ...]]
 
 
 @dataclass(kw_only=True)
@@ -54,19 +58,23 @@ class Movement:
         """How many there are in the end."""
         return self.counts["start"] + self.counts["new"] - self.counts["churned"] + self.counts["reactivated"]
 
-    def add(self, before: int, after: int, *, is_known: bool) -> None:
+    def add(self, before: int, after: int, *, is_known: bool, number: int) -> None:
+        """So many, each of which went from one value to the other."""
         if before == 0 and after:
-            self._count("reactivated" if is_known else "new", after)
+            self._count("reactivated" if is_known else "new", after, number)
         elif after == 0 and before:
-            self._count("churned", before)
+            self._count("churned", before, number)
         elif after > before:
-            self.expansion += after - before
+            self.expansion += (after - before) * number
         else:
-            self.contraction += before - after
+            self.contraction += (before - after) * number
 
-    def _count(self, name: str, value: int) -> None:
-        setattr(self, name, getattr(self, name) + value)
-        self.counts[name] += 1
+    def begin(self, value: int, number: int) -> None:
+        self._count("start", value, number)
+
+    def _count(self, name: str, value: int, number: int) -> None:
+        setattr(self, name, getattr(self, name) + value * number)
+        self.counts[name] += number
 
 
 def uncounted() -> QuerySet[Any]:
@@ -114,7 +122,7 @@ def is_late(at: str) -> Q:
 
 @remembered
 def changes(moments: tuple[datetime, ...]) -> Sequence[Change]:
-    """Up to the first of the moments, and from each to the next; the last of them is no later than now."""
+    """Up to the first of the moments, and from each to the next; those after now are not to be relied on."""
     return together(_parts(moments))
 
 
@@ -132,16 +140,6 @@ def _parts(moments: Sequence[datetime]) -> list[QuerySet[Any]]:
     ]
 
 
-def firsts() -> dict[int, datetime]:
-    """When each account first began to pay."""
-    written = _written().filter(begins=True).annotate(began_at=F("at"), of_account=F("account_id"))
-    begun = beginnings(uncounted()).filter(is_real=True)
-    live = begun.annotate(began_at=F("starts_at"), of_account=F("subscription__account_id"))
-    parts = [each.values_list("of_account", "began_at") for each in (written, live)]
-    rows = summed(parts, by=["of_account"], sums=["MIN(began_at)"])
-    return {account: as_moment(first) for account, first in rows}
-
-
 def _written() -> QuerySet[ValueChange]:
     changes = ValueChange.objects.using(rolling.database()).order_by()
     return changes.exclude(subscription__in=uncounted())
@@ -152,27 +150,11 @@ def _told(rows: QuerySet[Any], at: str, moments: Sequence[datetime], *, change: 
     told = rows.annotate(
         of_account=F(account),
         of_currency=F("currency"),
-        of_place=place_among(at, moments),
+        of_place=Among(at, tuple(moments), is_at_most=True),
         of_change=change,
         of_beginning=begins,
     )
     return told.values_list("of_account", "of_currency", "of_place", "of_change", "of_beginning")
-
-
-def place_among(name: str, moments: Sequence[datetime]) -> Any:
-    """How many of the moments lie before the time in the column: what has begun at a moment counts at it."""
-
-    def between(first: int, end: int) -> Any:
-        if first == end:
-            return Value(first)
-        middle = (first + end) // 2
-        return Case(
-            When(**{f"{name}__lte": moments[middle]}, then=between(first, middle)),
-            default=between(middle + 1, end),
-            output_field=IntegerField(),
-        )
-
-    return between(0, len(moments))
 
 
 def edges(period: Period) -> tuple[datetime, ...]:
@@ -187,24 +169,28 @@ def _now() -> datetime:
     return timezone.now()
 
 
+def ends(period: Period) -> tuple[datetime, datetime]:
+    """Its beginning and its end, likewise."""
+    return min(period.since, _now()), min(period.until, _now())
+
+
 def by_currency(period: Period) -> dict[str, list[Movement]]:
     """For each currency, what happened in each place of the period; an account counts in each by itself."""
-    return _moved(_accounts(edges(period), _currency_of), len(period.places))
+    return between(edges(period), _by_currency(period))
 
 
 def by_currency_from_end_to_end(period: Period) -> dict[str, Movement]:
     """The same of the whole period: what came and went within it is not seen."""
-    return _from_end_to_end(period, "of_currency")
+    return {name: moved for name, [moved] in between(ends(period), _by_currency(period)).items()}
 
 
-def of_customers(period: Period) -> list[Movement]:
-    """Only the counts say something: an account pays, whatever the currency."""
-    found = _moved(_accounts(edges(period), _no_currency), len(period.places))
-    return found.get("") or [Movement() for _place in period.places]
+def _by_currency(period: Period) -> Histories:
+    asked = asked_about(period)
+    return histories(moments_of({*ends(asked.previous), *edges(asked)}), _currency_of)
 
 
-def of_customers_from_end_to_end(period: Period) -> Movement:
-    return _from_end_to_end(period, "''").get("") or Movement()
+def moments_of(moments: Collection[datetime]) -> tuple[datetime, ...]:
+    return tuple(sorted(set(moments)))
 
 
 _place_of = itemgetter(2)
@@ -214,13 +200,20 @@ def _currency_of(change: Change) -> str:
     return str(change[1])
 
 
-def _no_currency(_change: Change) -> str:
-    return ""
+@dataclass(frozen=True)
+class Histories:
+    """How many accounts have each history: the group, the place in which it began, and its changes in order.
+
+    Most subscribers have the same as many others.
+    """
+
+    moments: tuple[datetime, ...]
+    numbers: Counter[History]
 
 
 @remembered
-def _accounts(moments: tuple[datetime, ...], group: Callable[[Change], str]) -> list[tuple[str, int, Steps]]:
-    """The group, the place in which it began, and its changes in order, of each account in each group."""
+def histories(moments: tuple[datetime, ...], group: Callable[[Change], str]) -> Histories:
+    """An account counts in each group by itself."""
     steps: dict[tuple[int, str], Steps] = {}
     began: dict[tuple[int, str], int] = {}
     for each in sorted(changes(moments), key=_place_of):
@@ -232,78 +225,34 @@ def _accounts(moments: tuple[datetime, ...], group: Callable[[Change], str]) -> 
             steps[key][place] = steps[key].get(place, 0) + value
         if begins and key not in began:
             began[key] = place
-    return [(key[1], first, steps[key]) for key, first in began.items()]
+    return Histories(moments, Counter((key[1], first, tuple(steps[key].items())) for key, first in began.items()))
 
 
-def _from_end_to_end(period: Period, group: str) -> dict[str, Movement]:
-    """`group` is SQL for what an account's values are added up by."""
-    since, *_, until = edges(period)
-    first = _ENDS.replace("{group}", group)
-    rows = summed(_parts((since, until)), by=["of_name"], sums=_MOVED, first=first)
-    return {
-        name: Movement(
-            start=int(start),
-            new=int(new),
-            expansion=int(expansion),
-            contraction=int(contraction),
-            churned=int(churned),
-            reactivated=int(reactivated),
-            counts={"start": int(had), "new": int(come), "churned": int(gone), "reactivated": int(back)},
-        )
-        for name, start, had, new, come, expansion, contraction, churned, gone, reactivated, back in rows
-    }
-
-
-_ENDS = """(
-SELECT of_account, {group} AS of_name, SUM(of_change) AS after,
-    SUM(CASE WHEN of_place = 0 THEN of_change ELSE 0 END) AS before,
-    MAX(CASE WHEN of_place = 0 AND of_beginning THEN 1 ELSE 0 END) AS known
-FROM {parts} GROUP BY of_account, of_name
-) AS ends"""
-_IS_NEW, _IS_BACK = "before = 0 AND after <> 0 AND known = 0", "before = 0 AND after <> 0 AND known = 1"
-_IS_GONE, _STAYS = "before <> 0 AND after = 0", "before <> 0 AND after <> 0"
-_MOVED = [
-    f"SUM(CASE WHEN {case} THEN {value} ELSE 0 END)"
-    for case, value in [
-        ("before <> 0", "before"),
-        ("before <> 0", "1"),
-        (_IS_NEW, "after"),
-        (_IS_NEW, "1"),
-        (f"{_STAYS} AND after > before", "after - before"),
-        (f"{_STAYS} AND after < before", "before - after"),
-        (_IS_GONE, "before"),
-        (_IS_GONE, "1"),
-        (_IS_BACK, "after"),
-        (_IS_BACK, "1"),
-    ]
-]
-
-
-def _moved(accounts: Iterable[tuple[str, int, Steps]], number: int) -> dict[str, list[Movement]]:
-    """`number` is how many times there are between moments."""
-    movements: defaultdict[str, list[Movement]] = defaultdict(lambda: [Movement() for _ in range(number)])
-    for name, began, steps in accounts:
-        _add(movements[name], steps, began)
+def between(marks: Sequence[datetime], told: Histories) -> dict[str, list[Movement]]:
+    """What happened in each group from each mark to the next. The marks are among the moments."""
+    movements: defaultdict[str, list[Movement]] = defaultdict(lambda: [Movement() for _ in marks[1:]])
+    stretches = [bisect_left(marks, moment) for moment in told.moments]
+    for (name, began, changes), number in told.numbers.items():
+        if stretches[changes[0][0]] == len(marks):
+            continue
+        steps: Steps = {}
+        for place, change in changes:
+            steps[stretches[place]] = steps.get(stretches[place], 0) + change
+        _add(movements[name], steps, stretches[began], number)
     for series in movements.values():
         for before, after in pairwise(series):
             after.start, after.counts["start"] = before.end, before.count
     return dict(movements)
 
 
-def _add(movements: list[Movement], steps: Steps, began: int) -> None:
+def _add(movements: list[Movement], steps: Steps, began: int, number: int) -> None:
+    """The first step is up to the first mark; those after the last are of no movement."""
     value = 0
-    for place, change in steps.items():
+    for stretch, change in steps.items():
         before, value = value, value + change
-        if before == value:
+        if before == value or stretch > len(movements):
             continue
-        if place:
-            movements[place - 1].add(before, value, is_known=began < place)
+        if stretch:
+            movements[stretch - 1].add(before, value, is_known=began < stretch, number=number)
         else:
-            movements[0].start += value
-            movements[0].counts["start"] += 1
-
-
-def as_moment(value: Any) -> datetime:
-    """SQLite gives moments as text, without their zone."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            movements[0].begin(value, number)

@@ -22,7 +22,7 @@ class Answer:
 
 def ask(panel: Panel, period: Period) -> Answer:
     """All that a panel says of a period, each figure with what it was in the period before."""
-    with one_answer():
+    with one_answer(period):
         return _ask(panel, period)
 
 

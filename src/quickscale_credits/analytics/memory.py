@@ -6,12 +6,16 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from quickscale_credits.analytics.periods import Period
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _known: ContextVar[dict[Hashable, Any] | None] = ContextVar("known", default=None)
+_asked: ContextVar[Period | None] = ContextVar("asked", default=None)
 
 
 def remembered(read: Callable[P, T]) -> Callable[P, T]:
@@ -34,10 +38,17 @@ def remembered(read: Callable[P, T]) -> Callable[P, T]:
     return reading
 
 
+def asked_about(period: Period) -> Period:
+    """What the panel is asked about, if this is the period before it: so one reading gives both. Else the period."""
+    asked = _asked.get()
+    return asked if asked is not None and period == asked.previous else period
+
+
 @contextmanager
-def one_answer() -> Iterator[None]:
-    token = _known.set({})
+def one_answer(period: Period) -> Iterator[None]:
+    known, asked = _known.set({}), _asked.set(period)
     try:
         yield
     finally:
-        _known.reset(token)
+        _asked.reset(asked)
+        _known.reset(known)

@@ -37,28 +37,22 @@ def _on_conflict(using: str, table: str, key: Sequence[str], added: Sequence[str
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
 
 
-def summed(
-    parts: Sequence[QuerySet[Any]],
-    *,
-    by: Sequence[str],
-    sums: Iterable[str],
-    join: str = "",
-    rest: str = "",
-    first: str = "{parts}",
-) -> list[tuple[Any, ...]]:
+def summed(parts: Sequence[QuerySet[Any]], *, by: Sequence[str], sums: Iterable[str]) -> list[tuple[Any, ...]]:
     """One SELECT over all parts, so that what moves from one to another meanwhile is counted once.
 
-    The parts give columns in the same order; `by` and `sums`, expressions of SQL, name those of the first. `first` is a
-    SELECT from `{parts}` that is summed instead of them.
+    The parts give columns in the same order; `by` and `sums`, expressions of SQL, name those of the first.
     """
-    using = parts[0].db
-    selects, params = _compiled(parts, using)
     columns = ", ".join([*by, *sums])
     group = f"GROUP BY {', '.join(by)}" if by else ""
-    source = first.replace("{parts}", f"({selects}) AS parts")
+    return told(parts, f"SELECT {columns} FROM {{parts}} {group}")  # noqa: S608 - our own names only
+
+
+def told(parts: Sequence[QuerySet[Any]], statement: str) -> list[tuple[Any, ...]]:
+    """Likewise: what the statement, which has `{parts}` once, says of all parts."""
+    using = parts[0].db
+    selects, params = _compiled(parts, using)
     with connections[using].cursor() as cursor:
-        sql = f"SELECT {columns} FROM {source} {join} {group} {rest}"  # noqa: S608 - our own names only
-        cursor.execute(sql, params)
+        cursor.execute(statement.replace("{parts}", f"({selects}) AS parts"), params)
         return list(cursor.fetchall())
 
 

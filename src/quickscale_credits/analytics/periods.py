@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, DateField, Q, Value, When
+from django.db.models import DateField, Q
 from django.utils import timezone
 
+from quickscale_credits.analytics.placing import Among
 from quickscale_credits.conf import conf
 
 V = TypeVar("V")
@@ -109,19 +110,9 @@ class Period:
         return Q(**{f"{name}__gte": self.since, f"{name}__lt": self.until})
 
     def place_of(self, name: str) -> Any:
-        """The expression for the place to which the time in the column `name` belongs, which must be within it.
-
-        Found by comparing: to reckon with time zones, SQLite would ask Python for each row.
-        """
-
-        def between(first: int, end: int) -> Any:
-            if end - first == 1:
-                return Value(self.places[first], output_field=DateField())
-            middle = (first + end) // 2
-            is_before = When(**{f"{name}__lt": self.midnight(self.places[middle])}, then=between(first, middle))
-            return Case(is_before, default=between(middle, end), output_field=DateField())
-
-        return between(0, len(self.places))
+        """The expression for the place to which the time in the column `name` belongs, which must be within it."""
+        bounds = tuple(self.midnight(place) for place in self.places[1:])
+        return Among(name, bounds, tuple(self.places), output_field=DateField())
 
     def filled(self, found: Mapping[date, V] | Iterable[tuple[date, V]], empty: V) -> dict[date, V]:
         """A value for each place, in order: what was found, else `empty`."""

@@ -9,16 +9,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Min, Q, QuerySet, Value
+from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from quickscale_credits.amounts import from_micro
 from quickscale_credits.analytics import rolling, rollups
-from quickscale_credits.analytics.memory import remembered
+from quickscale_credits.analytics.comparing import Compared
+from quickscale_credits.analytics.memory import asked_about, remembered
 from quickscale_credits.analytics.merging import summed
 from quickscale_credits.analytics.periods import Granularity, Period
-from quickscale_credits.models import AccountRollup, CreditAccount, LedgerEntry, UsageRollup
+from quickscale_credits.models import AccountRollup, LedgerEntry, UsageRollup
 
 ONE_DAY = timedelta(days=1)
 NONE = Q(pk__lt=0)
@@ -28,7 +29,7 @@ Span = AccountRollup.Span
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """What moved in a day, or (`day` is its first) in a longer place of the period.
+    """What moved in a place of the period; `day` is the first of it.
 
     The amount is signed; of an entry with several grants, each type has its part.
     """
@@ -39,29 +40,41 @@ class Flow:
     amount: Decimal
 
 
-@remembered
 def flows(period: Period) -> list[Flow]:
-    watermark = rolling.usable_watermark(rollups.name)
-    counted = UsageRollup.objects.using(rolling.database()).filter(day__gte=period.start, day__lte=period.end)
-    columns = ("day", "kind", "credit_type", "reason", "count", "amount")
-    parts = [(counted if watermark else counted.filter(NONE)).values_list(*columns)]
-    parts += rollups.by_kind(uncounted().filter(period.within("created_at")), place_of=period.place_of)
-    rows = summed(parts, by=["day", "kind", "credit_type"], sums=["SUM(amount)"])
-    return [
-        Flow(day=as_date(day), kind=kind, credit_type=credit_type, amount=from_micro(int(micro)))
-        for day, kind, credit_type, micro in rows
-    ]
+    """In the period."""
+    return [flow for of, flow in _flows(Compared(asked_about(period))) if of == period]
+
+
+def balances(period: Period) -> tuple[Decimal, list[Flow]]:
+    """All balances added up, debts subtracted, when the period begins; and what moved in it."""
+    told = _flows(Compared(asked_about(period)), since_ever=True)
+    before = sum((flow.amount for _of, flow in told if flow.day < period.start), Decimal(0))
+    return before, [flow for of, flow in told if of == period]
 
 
 @remembered
-def outstanding_before(period: Period) -> Decimal:
-    """All balances added up, debts subtracted, when the period begins."""
-    watermark = rolling.usable_watermark(rollups.name)
-    counted = UsageRollup.objects.using(rolling.database()).filter(day__lt=period.start)
-    entries = uncounted().filter(created_at__lt=period.since)
-    parts = (counted if watermark else counted.filter(NONE)), entries
-    [(micro,)] = summed([part.values_list("amount") for part in parts], by=[], sums=["SUM(amount)"])
-    return from_micro(int(micro or 0))
+def _flows(compared: Compared, *, since_ever: bool = False) -> list[tuple[Period | None, Flow]]:
+    """Each with its period; what was before both is of none, and of a day before them."""
+    whole, has_rollups = compared.whole, rolling.usable_watermark(rollups.name) is not None
+    days, times = Q(day__lte=whole.end), Q(created_at__lt=whole.until)
+    if not since_ever:
+        days, times = days & Q(day__gte=whole.start), times & Q(created_at__gte=whole.since)
+    counted = UsageRollup.objects.using(rolling.database()).filter(days if has_rollups else NONE)
+    columns = ("kind", "credit_type", "reason", "count", "amount")
+    parts = [counted.annotate(number=compared.number_of_day("day")).values_list("number", *columns)]
+    parts += rollups.by_kind(uncounted().filter(times), place_of=compared.number_of_time)
+    rows = summed(parts, by=["number", "kind", "credit_type"], sums=["SUM(amount)"])
+    return [_flow(compared, *row) for row in rows]
+
+
+def _flow(compared: Compared, number: int, kind: str, credit_type: str, micro: Any) -> tuple[Period | None, Flow]:
+    period, day = compared.place(number) if number else (None, compared.start - ONE_DAY)
+    return period, Flow(
+        day=day if period is None else max(day, period.start),
+        kind=kind,
+        credit_type=credit_type,
+        amount=from_micro(int(micro)),
+    )
 
 
 def uncounted() -> QuerySet[LedgerEntry]:
@@ -86,79 +99,19 @@ def _first_uncounted() -> int:
     return LATEST_ID if first is None else first
 
 
-def active_accounts(period: Period) -> int:
-    """How many accounts have spent."""
-    [(number,)] = summed(_spends(period), by=[], sums=["COUNT(DISTINCT account_id)"])
-    return int(number)
+def spans(period: Period) -> list[Q]:
+    """Conditions for the `span` and the `start` of rollups by account, which together make up the period: of whole
+    months by month, of the days beside them by day."""
+    if period.granularity == Granularity.DAY:
+        return [_days(period.start, period.end)]
+    whole = [place for place in period.places if is_whole_month(place, period)]
+    beside = [place for place in period.places if place not in whole]
+    days = [_days(max(place, period.start), period.last_day(place)) for place in beside]
+    return [Q(span=Span.MONTH, start__in=whole), *days]
 
 
-def active_accounts_by_place(period: Period) -> dict[date, int]:
-    rows = summed(_spends(period), by=["place"], sums=["COUNT(DISTINCT account_id)"])
-    return {as_date(place): int(number) for place, number in rows}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """What an account spent in a period, and what it may spend now, as booked."""
-
-    account_id: int
-    spent: Decimal
-    available: Decimal
-
-
-def spent_most(period: Period, number: int) -> list[Pace]:
-    return _paces(period, f"ORDER BY SUM(spent) DESC, account_id LIMIT {number:d}")
-
-
-def first_to_run_out(period: Period, number: int) -> list[Pace]:
-    """Of those that spent in the period: in the order of what is available to what was spent."""
-    return _paces(period, f"ORDER BY 1.0 * (MAX(balance) - MAX(held)) / SUM(spent), account_id LIMIT {number:d}")
-
-
-def _paces(period: Period, order: str) -> list[Pace]:
-    accounts = CreditAccount._meta.db_table
-    rows = summed(
-        _spends(period),
-        by=["account_id"],
-        sums=["SUM(spent)", "MAX(balance)", "MAX(held)"],
-        join=f"JOIN {accounts} accounts ON accounts.id = account_id",
-        rest=order,
-    )
-    return [
-        Pace(account_id=pk, spent=from_micro(int(spent)), available=from_micro(int(balance) - int(held)))
-        for pk, spent, balance, held in rows
-    ]
-
-
-def _spends(period: Period) -> list[QuerySet[Any]]:
-    """Place, account, spent: of whole months by month, of the days beside them by day."""
-    watermark = rolling.usable_watermark(rollups.name)
-    counted = AccountRollup.objects.using(rolling.database()).filter(Q() if watermark else NONE)
-    parts = [_placed(counted, Span.DAY, F("start"), _days(period))]
-    if period.granularity == Granularity.MONTH:
-        whole = [place for place in period.places if is_whole_month(place, period)]
-        parts = [_placed(counted, Span.MONTH, F("start"), Q(start__in=whole))]
-        parts += [
-            _placed(
-                counted,
-                Span.DAY,
-                Value(place),
-                Q(start__gte=max(place, period.start), start__lte=period.last_day(place)),
-            )
-            for place in period.places
-            if place not in whole
-        ]
-    live = uncounted().filter(period.within("created_at"))
-    spends = rollups.spends_by(live, Span.DAY, period.place_of("created_at"))
-    return [*parts, spends.values_list("of_start", "account_id", "total")]
-
-
-def _placed(rows: QuerySet[AccountRollup], span: str, place: Any, where: Q) -> QuerySet[Any]:
-    return rows.filter(where, span=span).annotate(place=place).values_list("place", "account_id", "spent")
-
-
-def _days(period: Period) -> Q:
-    return Q(start__gte=period.start, start__lte=period.end)
+def _days(first: date, last: date) -> Q:
+    return Q(span=Span.DAY, start__gte=first, start__lte=last)
 
 
 def is_whole_month(place: date, period: Period) -> bool:

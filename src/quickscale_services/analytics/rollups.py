@@ -122,9 +122,12 @@ def _add_up(found: QuerySet[ServiceRun], gone: QuerySet[ArchivedRuns]) -> None:
         merge(part, ServiceAccountRollup, key=["span", "start", "service", "account"], added=["runs", "cost"])
 
 
-def by_day(found: QuerySet[ServiceRun], *, with_durations: bool) -> QuerySet[Any]:
-    """Day, service, status, error code, class of duration (or 0), and then the numbers."""
-    return _counted(found, with_durations=with_durations).values_list(*_KEY, *_NUMBERS)
+def by_day(found: QuerySet[ServiceRun], *, with_durations: bool, day: Any = None) -> QuerySet[Any]:
+    """Day, service, status, error code, class of duration (or 0), and then the numbers.
+
+    `day` is an expression for something else that takes its place, here and in `archived_by_day`.
+    """
+    return _counted(found, with_durations=with_durations, day=day).values_list(*_KEY, *_NUMBERS)
 
 
 def to_archive(found: QuerySet[ServiceRun]) -> QuerySet[Any]:
@@ -133,7 +136,7 @@ def to_archive(found: QuerySet[ServiceRun]) -> QuerySet[Any]:
     return _counted(found, "account_id", with_durations=True).values_list(day, service, "account_id", *rest, *_NUMBERS)
 
 
-def _counted(found: QuerySet[ServiceRun], *more: str, with_durations: bool) -> QuerySet[Any]:
+def _counted(found: QuerySet[ServiceRun], *more: str, with_durations: bool, day: Any = None) -> QuerySet[Any]:
     zero = Value(0)
     timed = When(status=ServiceRun.Status.SUCCEEDED, duration__isnull=False, then=durations.class_of("duration"))
     grouped = found.order_by().values(
@@ -141,7 +144,7 @@ def _counted(found: QuerySet[ServiceRun], *more: str, with_durations: bool) -> Q
         "status",
         "error_code",
         *more,
-        of_day=TruncDate("created_at", tzinfo=reporting_zone()),
+        of_day=day or TruncDate("created_at", tzinfo=reporting_zone()),
         of_class=Case(timed, default=zero) if with_durations else zero,
     )
     is_known = Q(provider_cost__isnull=False)
@@ -155,13 +158,13 @@ def _counted(found: QuerySet[ServiceRun], *more: str, with_durations: bool) -> Q
     return counted
 
 
-def archived_by_day(gone: QuerySet[ArchivedRuns], *, with_durations: bool) -> QuerySet[Any]:
+def archived_by_day(gone: QuerySet[ArchivedRuns], *, with_durations: bool, day: Any = None) -> QuerySet[Any]:
     """As `by_day`."""
     grouped = gone.values(
         "service",
         "status",
         "error_code",
-        of_day=F("day"),
+        of_day=day or F("day"),
         of_class=F("at_most") if with_durations else Value(0),
     )
     counted: QuerySet[Any] = grouped.annotate(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from quickscale_billing.analytics import cohorts, counting, spans
+from quickscale_billing.analytics import cohorts, counting, paying
 from quickscale_credits.analytics import Column, Figure, Panel, Period, Series, Table, Unit, percent
 
-MONTHS = 12
 STATUSES = {
     "active": (_("Active now"), _("Subscriptions that are active at Stripe now, whatever the period.")),
     "trialing": (_("In trial now"), _("Subscriptions in their trial now, whatever the period.")),
@@ -23,13 +22,13 @@ class Customers(Panel):
         return [*_moved(period), *_now(), _trials(period), *_users(period)]
 
     def series(self, period: Period) -> list[Series]:
-        paying = spans.of_customers(period)
+        moved = paying.by_place(period)
         return [
             Series(
                 key="paying",
                 label=_("Paying customers"),
                 chart=_("Paying customers at the end"),
-                points={place: each.count for place, each in zip(period.places, paying, strict=True)},
+                points={place: each.count for place, each in zip(period.places, moved, strict=True)},
                 is_line=True,
             ),
             Series(
@@ -53,18 +52,18 @@ class Customers(Panel):
                 columns=[
                     Column(key="month", label=_("Month"), unit=Unit.TEXT),
                     Column(key="customers", label=_("Customers")),
-                    *(Column(key=f"after-{n}", label=f"+{n}", unit=Unit.PERCENT) for n in range(MONTHS)),
+                    *(Column(key=f"after-{n}", label=f"+{n}", unit=Unit.PERCENT) for n in range(cohorts.MONTHS)),
                 ],
                 rows=[
                     [f"{month:%Y-%m}", size, *(None if each is None else percent(each, size) for each in kept)]
-                    for month, size, kept in cohorts.retention(period, MONTHS)
+                    for month, size, kept in cohorts.retention(period, paying.histories(period))
                 ],
             )
         ]
 
 
 def _moved(period: Period) -> list[Figure]:
-    moved = spans.of_customers_from_end_to_end(period)
+    moved = paying.from_end_to_end(period)
     return [
         Figure(
             key="paying",

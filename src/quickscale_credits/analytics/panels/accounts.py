@@ -8,15 +8,13 @@ from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from quickscale_credits.analytics import reading
+from quickscale_credits.analytics import spenders
 from quickscale_credits.analytics.panel import Panel
 from quickscale_credits.analytics.periods import Period
-from quickscale_credits.analytics.reading import Pace
 from quickscale_credits.analytics.shapes import Column, Figure, Series, Table, Unit, Value
+from quickscale_credits.analytics.spenders import Pace
 from quickscale_credits.conf import conf
 from quickscale_credits.models import CreditAccount
-
-LISTED = 10
 
 
 class Accounts(Panel):
@@ -28,7 +26,7 @@ class Accounts(Panel):
             Figure(
                 key="active",
                 label=_("Active accounts"),
-                value=reading.active_accounts(period),
+                value=spenders.number(period),
                 definition=_("Accounts with at least one entry of kind spend in the period."),
             ),
             Figure(
@@ -60,7 +58,7 @@ class Accounts(Panel):
             Series(
                 key="active",
                 label=_("Active accounts"),
-                points=period.filled(reading.active_accounts_by_place(period), 0),
+                points=period.filled(spenders.of(period).by_place, 0),
             ),
             Series(
                 key="new",
@@ -80,7 +78,7 @@ def _running_low() -> int:
 
 
 def _runways(period: Period) -> Table:
-    paces = reading.first_to_run_out(period, LISTED)
+    paces = spenders.of(period).first_to_run_out
     return Table(
         key="runway",
         title=_("First to run out"),
@@ -98,7 +96,7 @@ def _top(period: Period) -> Table:
         key="top",
         title=_("Spent most"),
         columns=_ACCOUNT_COLUMNS,
-        rows=_rows(reading.spent_most(period, LISTED)),
+        rows=_rows(spenders.of(period).spent_most),
         definition=_("Sum of an account's entries of kind spend in the period. What was given back is not subtracted."),
     )
 

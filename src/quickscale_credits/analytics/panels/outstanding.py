@@ -33,8 +33,8 @@ class Outstanding(Panel):
     title = _("Outstanding credits")
 
     def figures(self, period: Period) -> list[Figure]:
-        flows = reading.flows(period)
-        outstanding = reading.outstanding_before(period) + sum((flow.amount for flow in flows), Decimal(0))
+        before, flows = reading.balances(period)
+        outstanding = before + sum((flow.amount for flow in flows), Decimal(0))
         spent = -sum((flow.amount for flow in flows if flow.kind == LedgerEntry.Kind.SPEND), Decimal(0))
         return [
             Figure(
@@ -64,8 +64,9 @@ class Outstanding(Panel):
         ]
 
     def series(self, period: Period) -> list[Series]:
-        changes = reading.by_place(period, ((flow.day, flow.amount) for flow in reading.flows(period)))
-        totals = list(accumulate(changes.values(), initial=reading.outstanding_before(period)))[1:]
+        before, flows = reading.balances(period)
+        changes = reading.by_place(period, ((flow.day, flow.amount) for flow in flows))
+        totals = list(accumulate(changes.values(), initial=before))[1:]
         over_time = Series(
             key="outstanding",
             label=_("Outstanding"),

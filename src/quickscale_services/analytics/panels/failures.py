@@ -32,8 +32,9 @@ class Failures(Panel):
         ]
 
     def series(self, period: Period) -> list[Series]:
-        failed = {code: places for code, places in reading.by_place(period, "error_code").items() if code}
-        return list(stacked(failed, key="error", chart=_("By error"), unit=Unit.COUNT, words=error_words))
+        return list(
+            stacked(reading.by_error(period), key="error", chart=_("By error"), unit=Unit.COUNT, words=error_words)
+        )
 
     def tables(self, period: Period) -> list[Table]:
         failed: Counter[tuple[str, str]] = Counter()

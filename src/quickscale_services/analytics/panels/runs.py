@@ -34,7 +34,7 @@ class Runs(Panel):
     title = _("Services")
 
     def figures(self, period: Period) -> list[Figure]:
-        found, timed = reading.outcomes(period), reading.durations_by_service(period)
+        found, timed = reading.outcomes(period, with_durations=True), reading.durations_by_service(period)
         everything = [each for classes in timed.values() for each in classes.items()]
         return [
             Figure(
@@ -72,7 +72,7 @@ class Runs(Panel):
         ]
 
     def series(self, period: Period) -> list[Series]:
-        found = reading.by_place(period, "service")
+        found = reading.by_service(period)
         return [
             *stacked(found, key="runs", chart=_("Runs"), unit=Unit.COUNT),
             *stacked(found, key="credits", chart=_("Credits charged"), unit=Unit.CREDITS),
@@ -84,7 +84,7 @@ class Runs(Panel):
         ]
 
     def tables(self, period: Period) -> list[Table]:
-        found = by_service(reading.outcomes(period))
+        found = by_service(reading.outcomes(period, with_durations=True))
         timed, accounts = reading.durations_by_service(period), reading.accounts_by_service(period)
         return [
             Table(
