@@ -67,5 +67,9 @@ class NoPaymentMethod(BillingError):
     """There is nothing that could be charged without the owner being there: a default payment method comes first."""
 
 
+class PackChanged(BillingError):
+    """The pack is not sold any more as it was shown to whoever agreed: show it as it is now, and ask again."""
+
+
 class DisputeOpen(BillingError):
     """A payment of the owner's is disputed: until that is over, nothing is charged by itself."""

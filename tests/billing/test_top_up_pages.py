@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from quickscale_billing import queueing
@@ -102,6 +103,21 @@ def test_what_changed_since_the_page_was_opened_is_asked_for_again(
     assert "Look at it, and agree again." in answer.content.decode()
     assert "checked" not in answer.content.decode()
     assert browser.post(PAGE, given(browser)).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_while_the_form_is_looked_at_is_asked_for_again(shop: Any, ada: Any, browser: Client) -> None:
+    def change(_exchange: Any) -> None:
+        CreditPack.objects.filter(slug="small").update(amount=600)
+        connection.close()
+
+    add_card(shop, ada)
+    seen = given(browser)
+    shop.api.recorders.append(change)
+    answer = browser.post(PAGE, seen)
+    assert (answer.status_code, AutoTopUp.objects.count()) == (422, 0)
+    assert "Look at it, and agree again." in answer.content.decode()
+    assert "6.00 USD" in answer.content.decode()
 
 
 def test_a_change_of_another_pack_is_no_matter(shop: Any, ada: Any, browser: Client) -> None:

@@ -14,7 +14,14 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from quickscale_billing import billing, charging, checkout, facts, history, payment_methods, refunds, signals, topup
-from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, StripeUnavailable, UnknownItem, Unsettled
+from quickscale_billing.exceptions import (
+    DisputeOpen,
+    NoPaymentMethod,
+    PackChanged,
+    StripeUnavailable,
+    UnknownItem,
+    Unsettled,
+)
 from quickscale_billing.models import (
     AutoTopUp,
     CreditPack,
@@ -423,6 +430,16 @@ def test_what_cannot_be_meant_is_refused(ada):
         with pytest.raises(ValueError, match="agreed"):
             topup.turn_on(ada, "small", threshold=20, monthly_cap=700, **consent)
     assert topup.current(ada) is None
+
+
+@pytest.mark.parametrize("changed", [{"amount": 600}, {"credits": 99}, {"currency": "eur"}])
+def test_who_was_shown_another_pack_has_agreed_to_nothing(ada, changed):
+    shown = topup.offer_of(CreditPack.objects.get(slug="small"))
+    CreditPack.objects.filter(slug="small").update(**changed)
+    with pytest.raises(PackChanged, match="ask again"):
+        agree(ada, offer=shown)
+    assert (topup.current(ada), TopUpConsent.objects.count()) == (None, 0)
+    assert agree(ada, offer=topup.offer_of(CreditPack.objects.get(slug="small"))).is_as_agreed
 
 
 def test_where_it_is_not_offered_nothing_is_bought(shop, ada, settings):

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import F
 
 from quickscale_billing import charging, reconciliation
-from quickscale_billing.exceptions import StripeUnavailable
-from quickscale_billing.models import Fact, Purchase, TopUp
+from quickscale_billing.exceptions import PackChanged, StripeUnavailable
+from quickscale_billing.models import AutoTopUp, CreditPack, Fact, Purchase, TopUp
 from quickscale_billing.testing.api import Answer
 from quickscale_credits import ledger
 from quickscale_credits.testing import assert_balance
@@ -55,6 +56,19 @@ def test_sixteen_who_cross_the_threshold_at_once_have_one_pack_bought(shop, ada)
     charging.look_at(ada.credit_account.pk)
     assert (charges(shop), attempts()) == ([700], ["paid"])
     assert_balance(ada, 110)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("changed", [{"amount": 600}, {"is_active": False}])
+def test_a_pack_that_changes_while_stripe_is_asked_is_not_agreed_to(shop, ada, changed):
+    def change(_exchange: Any) -> None:
+        CreditPack.objects.filter(slug="small").update(**changed)
+        connection.close()
+
+    shop.api.recorders.append(change)
+    with pytest.raises(PackChanged):
+        agree(ada)
+    assert not AutoTopUp.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

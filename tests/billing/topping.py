@@ -17,9 +17,12 @@ def add_card(simulator: Any, owner: Any, card: str = "4242424242424242") -> None
     payment_methods.settle(owner, session.stripe_id)
 
 
-def agree(owner: Any, pack: str = "small", *, threshold: object = 20, monthly_cap: int = 7000) -> AutoTopUp:
+def agree(
+    owner: Any, pack: str = "small", *, threshold: object = 20, monthly_cap: int = 7000, offer: str | None = None
+) -> AutoTopUp:
     """The small pack gives 100 credits for 7.00."""
-    return topup.turn_on(owner, pack, threshold=threshold, monthly_cap=monthly_cap, wording=WORDS, actor=owner)
+    terms = {"threshold": threshold, "monthly_cap": monthly_cap, "offer": offer}
+    return topup.turn_on(owner, pack, wording=WORDS, actor=owner, **terms)
 
 
 def run_low(owner: Any) -> None:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from quickscale_billing import payment_methods, topup
 from quickscale_billing.conf import conf
-from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod
+from quickscale_billing.exceptions import DisputeOpen, NoPaymentMethod, PackChanged
 from quickscale_billing.models import AutoTopUp, CreditPack, TopUp
 from quickscale_billing.money import exponent, formatted, major
 from quickscale_billing.views.telling import asking_stripe_for, fetched
@@ -74,15 +74,15 @@ class TopUpForm(forms.Form):
     def offered(self) -> str:
         """What the page says of each pack; it comes back with the owner's word, which is good for this alone."""
         packs: Any = self.fields["pack"]
-        return " ".join(_offer(pack) for pack in packs.queryset)
+        return " ".join(topup.offer_of(pack) for pack in packs.queryset)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         pack: CreditPack | None = given.get("pack")
         if pack is None:
             return given
-        if _offer(pack) not in self.data.get("offered", "").split():
-            self._ask_again()
+        if topup.offer_of(pack) not in self.data.get("offered", "").split():
+            self.ask_again()
         if given.get("threshold", 0) > pack.credits + pack.bonus_credits:
             most = in_words(pack.credits + pack.bonus_credits)
             self.add_error("threshold", _("At most what the pack gives: %(most)s.") % {"most": most})
@@ -94,13 +94,9 @@ class TopUpForm(forms.Form):
             given["monthly_cap"] = int(minor)
         return given
 
-    def _ask_again(self) -> None:
+    def ask_again(self) -> None:
         self.add_error("pack", _("This pack has changed since the page was opened. Look at it, and agree again."))
         self.data = {name: value for name, value in self.data.items() if name != "agreed"}
-
-
-def _offer(pack: CreditPack) -> str:
-    return f"{pack.slug}:{pack.amount}:{pack.currency}:{pack.credits}:{pack.bonus_credits}"
 
 
 @asking(require_http_methods(["GET", "HEAD", "POST"]))
@@ -138,7 +134,10 @@ def _turned_on(request: HttpRequest, owner: Model, form: TopUpForm) -> bool:
             monthly_cap=given["monthly_cap"],
             wording=str(WORDING),
             actor=request.user,
+            offer=topup.offer_of(given["pack"]),
         )
+    except PackChanged:
+        form.ask_again()
     except NoPaymentMethod:
         form.add_error(None, _("Add a card first: there is none that could be charged."))
     except DisputeOpen:
