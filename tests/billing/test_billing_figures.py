@@ -52,6 +52,15 @@ def test_figures_equal_an_independent_computation(db, settings, zone):
         check_liability(period)
 
 
+@pytest.mark.parametrize(
+    ("key", "table"), [("revenue", "salesrollup"), ("mrr", "valuechange"), ("customers", "valuechange")]
+)
+def test_what_is_compared_is_read_in_one_statement(db, key, table):
+    with CaptureQueriesContext(connection) as found:
+        answers(key, periods()[1])
+    assert sum(table in query["sql"] for query in found.captured_queries) == 1
+
+
 def test_a_business_that_has_sold_nothing_has_figures_of_nothing(db):
     for key in KEYS:
         for period in periods():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from django.db.models import CharField, Value
+
 from quickscale_billing.analytics import cohorts, spans
-from quickscale_billing.analytics.spans import Change, Histories, Movement
+from quickscale_billing.analytics.spans import Histories, Movement
 from quickscale_credits.analytics import Period
 from quickscale_credits.analytics.memory import asked_about
+
+_EVERYBODY = ""
 
 
 def by_place(period: Period) -> list[Movement]:
@@ -22,11 +26,4 @@ def from_end_to_end(period: Period) -> Movement:
 def histories(period: Period) -> Histories:
     asked = asked_about(period)
     moments = {*spans.ends(asked.previous), *spans.edges(asked), *cohorts.moments(asked)}
-    return spans.histories(spans.moments_of(moments), _everybody)
-
-
-_EVERYBODY = ""
-
-
-def _everybody(_change: Change) -> str:
-    return _EVERYBODY
+    return spans.histories(spans.moments_of(moments), Value(_EVERYBODY, output_field=CharField()))

@@ -7,29 +7,26 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from django.db.models import BigIntegerField, CharField, DateField, F, Q, QuerySet, Value
+from django.db.models import BigIntegerField, CharField, F, Q, QuerySet, Value
 
 from quickscale_billing.analytics import money_back, parts
 from quickscale_billing.analytics.parts import Numbers
 from quickscale_billing.analytics.sale import Product, Sale
 from quickscale_billing.models import CountedSale, Payment, SalesRollup, TopUp
 from quickscale_credits.analytics import Period, remembered, rolling
+from quickscale_credits.analytics.comparing import Compared
+from quickscale_credits.analytics.memory import asked_about
 from quickscale_credits.analytics.merging import summed
-from quickscale_credits.analytics.reading import NONE, as_date
+from quickscale_credits.analytics.reading import NONE
 
 WATERMARK = "sales"
 PAGE = 2_000
-COLUMNS = ("day", "currency", "product", *SalesRollup.NUMBERS, "of_payment")
-Found = tuple[date, str, Product, Numbers]
+COLUMNS = ("number", "currency", "product", *SalesRollup.NUMBERS, "of_payment")
+Key = tuple[Period, date, str, Product]  # its place is in the period
 
 
-@remembered
 def sales(period: Period) -> list[Sale]:
     """By place, currency and product."""
-    found: defaultdict[tuple[date, str, Product], Numbers] = defaultdict(lambda: (0, 0, 0, 0, 0, 0))
-    for day, currency, product, numbers in _told(period):
-        key = period.place(day), currency, product
-        found[key] = parts.added(found[key], numbers)
     return [
         Sale(
             place=place,
@@ -37,9 +34,17 @@ def sales(period: Period) -> list[Sale]:
             product=product,
             **dict(zip(SalesRollup.NUMBERS, numbers, strict=True)),
         )
-        for (place, currency, product), numbers in found.items()
-        if any(numbers)
+        for (of, place, currency, product), numbers in _sums(Compared(asked_about(period))).items()
+        if of == period and any(numbers)
     ]
+
+
+@remembered
+def _sums(compared: Compared) -> dict[Key, Numbers]:
+    found: defaultdict[Key, Numbers] = defaultdict(lambda: (0, 0, 0, 0, 0, 0))
+    for key, numbers in _told(compared):
+        found[key] = parts.added(found[key], numbers)
+    return dict(found)
 
 
 @remembered
@@ -49,41 +54,49 @@ def topped_up(period: Period) -> int:
     return paid.filter(pk__in=TopUp.objects.values("purchase__payment")).count()
 
 
-def _told(period: Period) -> Iterator[Found]:
+def _told(compared: Compared) -> Iterator[tuple[Key, Numbers]]:
     """The rollups without what has changed, and which payments are not counted, in one statement: what is counted
     meanwhile is in neither, or in both."""
-    has_rollups = rolling.usable_watermark(WATERMARK) is not None
+    has_rollups, period = rolling.usable_watermark(WATERMARK) is not None, compared.whole
     rows = summed(
-        [_counted(period, has_rollups), _outdated(period, has_rollups), _uncounted(period, has_rollups)],
-        by=["day", "currency", "product", "of_payment"],
+        [_counted(compared, has_rollups), _outdated(compared, has_rollups), _uncounted(period, has_rollups)],
+        by=["number", "currency", "product", "of_payment"],
         sums=[f"SUM({name})" for name in SalesRollup.NUMBERS],
     )
     uncounted = []
-    for day, currency, product, payment, *numbers in rows:
+    for number, currency, product, payment, *numbers in rows:
         if payment:
             uncounted.append(payment)
         else:
-            yield as_date(day), currency, product, parts.added(map(int, numbers), (0, 0, 0, 0, 0, 0))
+            yield (*compared.place(number), currency, product), parts.added(map(int, numbers), (0, 0, 0, 0, 0, 0))
     for first in range(0, len(uncounted), PAGE):
         page = uncounted[first : first + PAGE]
         for (_payment, day, currency, product), told in parts.of(page, period.zone).items():
             if period.start <= day <= period.end:
-                yield day, currency, product, told
+                yield (*compared.at(day), currency, product), told
 
 
-def _counted(period: Period, has_rollups: bool) -> QuerySet[Any]:
-    rows = SalesRollup.objects.using(rolling.database()).filter(_days(period) if has_rollups else NONE)
-    return rows.annotate(of_payment=Value(0, output_field=BigIntegerField())).values_list(*COLUMNS)
+def _counted(compared: Compared, has_rollups: bool) -> QuerySet[Any]:
+    rows = SalesRollup.objects.using(rolling.database()).filter(_days(compared) if has_rollups else NONE)
+    return _numbered(rows, compared).values_list(*COLUMNS)
 
 
-def _outdated(period: Period, has_rollups: bool) -> QuerySet[Any]:
-    """What the rollups have of payments that have changed, taken off."""
-    rows = CountedSale.objects.using(rolling.database()).filter(_days(period) if has_rollups else NONE)
+def _outdated(compared: Compared, has_rollups: bool) -> QuerySet[Any]:
+    """What the rollups have of payments that have changed, taken off. From these few payments to what is counted of
+    them: the other way, SQLite may read all that is counted."""
+    using = rolling.database()
+    changed = Payment.objects.using(using).filter(is_counted=False).order_by().values("pk")
+    rows = CountedSale.objects.using(using).filter(_days(compared) if has_rollups else NONE, payment__in=changed)
     taken_off = {f"less_{name}": -F(name) for name in SalesRollup.NUMBERS}
-    changed = rows.filter(payment__is_counted=False).annotate(
-        of_payment=Value(0, output_field=BigIntegerField()), **taken_off
+    less: QuerySet[Any] = _numbered(rows, compared).annotate(**taken_off)
+    return less.values_list("number", "currency", "product", *taken_off, "of_payment")
+
+
+def _numbered(rows: QuerySet[Any], compared: Compared) -> QuerySet[Any]:
+    told: QuerySet[Any] = rows.annotate(
+        number=compared.number_of_day("day"), of_payment=Value(0, output_field=BigIntegerField())
     )
-    return changed.values_list("day", "currency", "product", *taken_off, "of_payment")
+    return told
 
 
 def _uncounted(period: Period, has_rollups: bool) -> QuerySet[Any]:
@@ -92,9 +105,9 @@ def _uncounted(period: Period, has_rollups: bool) -> QuerySet[Any]:
     nothing = {f"no_{name}": Value(0, output_field=BigIntegerField()) for name in SalesRollup.NUMBERS}
     text = Value("", output_field=CharField())
     told = payments.filter(Q(is_counted=False) if has_rollups else _is_of(period)).annotate(
-        of_day=Value(period.start, output_field=DateField()), of_currency=text, of_product=text, **nothing
+        of_number=Value(0), of_currency=text, of_product=text, **nothing
     )
-    return told.values_list("of_day", "of_currency", "of_product", *nothing, "pk")
+    return told.values_list("of_number", "of_currency", "of_product", *nothing, "pk")
 
 
 def _is_of(period: Period) -> Q:
@@ -104,5 +117,5 @@ def _is_of(period: Period) -> Q:
     return is_of_period
 
 
-def _days(period: Period) -> Q:
-    return Q(day__gte=period.start, day__lte=period.end)
+def _days(compared: Compared) -> Q:
+    return Q(day__gte=compared.start, day__lte=compared.period.end)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Exists, Expression, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -30,7 +30,7 @@ from quickscale_credits.analytics.merging import together
 from quickscale_credits.analytics.placing import Among
 
 Status = PlanSubscription.Status
-# Of an account and currency: by how much its value changed up to the moment with this index, from the one before it,
+# Of an account and a group: by how much its value changed up to the moment with this index, from the one before it,
 # and whether paid time began then. So many that they stay as the database gives them.
 Change: TypeAlias = tuple[Any, ...]
 Steps: TypeAlias = dict[int, int]  # by place
@@ -120,23 +120,22 @@ def is_late(at: str) -> Q:
     return Q(subscription__status=Status.PAST_DUE) | Q(lately, subscription__status=Status.ACTIVE)
 
 
-@remembered
-def changes(moments: tuple[datetime, ...]) -> Sequence[Change]:
+def changes(moments: Sequence[datetime], group: Expression | F) -> Sequence[Change]:
     """Up to the first of the moments, and from each to the next; those after now are not to be relied on."""
-    return together(_parts(moments))
+    return together(_parts(moments, group))
 
 
-def _parts(moments: Sequence[datetime]) -> list[QuerySet[Any]]:
+def _parts(moments: Sequence[datetime], group: Expression | F) -> list[QuerySet[Any]]:
     written = _written().filter(at__lte=moments[-1])
     live = uncounted()
     begun = beginnings(live).filter(begins_at__lte=moments[-1])
     ended = endings(live).filter(stops_at__lte=moments[-1]).exclude(is_late("stops_at"), is_open=True)
-    changed, began = F("change"), F("begins")
+    noted = [written.filter(is_open=False), written.filter(is_open=True).exclude(is_late("at"))]
+    told: list[tuple[QuerySet[Any], str, Any, Any]] = [(each, "at", F("change"), F("begins")) for each in noted]
+    told += [(begun, "begins_at", F("monthly"), F("is_real")), (ended, "stops_at", -F("monthly"), Value(False))]
     return [
-        _told(written.filter(is_open=False), "at", moments, change=changed, begins=began),
-        _told(written.filter(is_open=True).exclude(is_late("at")), "at", moments, change=changed, begins=began),
-        _told(begun, "begins_at", moments, change=F("monthly"), begins=F("is_real")),
-        _told(ended, "stops_at", moments, change=-F("monthly"), begins=Value(False)),
+        _told(rows.annotate(of_group=group, of_place=Among(at, tuple(moments), is_at_most=True)), change, begins)
+        for rows, at, change, begins in told
     ]
 
 
@@ -145,16 +144,10 @@ def _written() -> QuerySet[ValueChange]:
     return changes.exclude(subscription__in=uncounted())
 
 
-def _told(rows: QuerySet[Any], at: str, moments: Sequence[datetime], *, change: Any, begins: Any) -> Any:
+def _told(rows: QuerySet[Any], change: Any, begins: Any) -> QuerySet[Any]:
     account = "account_id" if rows.model is ValueChange else "subscription__account_id"
-    told = rows.annotate(
-        of_account=F(account),
-        of_currency=F("currency"),
-        of_place=Among(at, tuple(moments), is_at_most=True),
-        of_change=change,
-        of_beginning=begins,
-    )
-    return told.values_list("of_account", "of_currency", "of_place", "of_change", "of_beginning")
+    told: QuerySet[Any] = rows.annotate(of_account=F(account), of_change=change, of_beginning=begins)
+    return told.values_list("of_account", "of_group", "of_place", "of_change", "of_beginning")
 
 
 def edges(period: Period) -> tuple[datetime, ...]:
@@ -186,18 +179,11 @@ def by_currency_from_end_to_end(period: Period) -> dict[str, Movement]:
 
 def _by_currency(period: Period) -> Histories:
     asked = asked_about(period)
-    return histories(moments_of({*ends(asked.previous), *edges(asked)}), _currency_of)
+    return histories(moments_of({*ends(asked.previous), *edges(asked)}), F("currency"))
 
 
 def moments_of(moments: Collection[datetime]) -> tuple[datetime, ...]:
     return tuple(sorted(set(moments)))
-
-
-_place_of = itemgetter(2)
-
-
-def _currency_of(change: Change) -> str:
-    return str(change[1])
 
 
 @dataclass(frozen=True)
@@ -212,13 +198,12 @@ class Histories:
 
 
 @remembered
-def histories(moments: tuple[datetime, ...], group: Callable[[Change], str]) -> Histories:
-    """An account counts in each group by itself."""
+def histories(moments: tuple[datetime, ...], group: Expression | F) -> Histories:
+    """`group` is of a change; an account counts in each by itself."""
     steps: dict[tuple[int, str], Steps] = {}
     began: dict[tuple[int, str], int] = {}
-    for each in sorted(changes(moments), key=_place_of):
-        account, _currency, place, value, begins = each
-        key = account, group(each)
+    for account, name, place, value, begins in sorted(changes(moments, group), key=_place_of):
+        key = account, name
         if key not in steps:
             steps[key] = {place: value}
         else:
@@ -226,6 +211,9 @@ def histories(moments: tuple[datetime, ...], group: Callable[[Change], str]) -> 
         if begins and key not in began:
             began[key] = place
     return Histories(moments, Counter((key[1], first, tuple(steps[key].items())) for key, first in began.items()))
+
+
+_place_of = itemgetter(2)
 
 
 def between(marks: Sequence[datetime], told: Histories) -> dict[str, list[Movement]]:

@@ -31,6 +31,11 @@ class Compared:
     def place(self, number: int) -> tuple[Period, date]:
         return self.places[number - 1]
 
+    def at(self, day: date) -> tuple[Period, date]:
+        """Of a day of one of them."""
+        period = self.period if day >= self.period.start else self.period.previous
+        return period, period.place(day)
+
     def number_of_day(self, name: str) -> Among:
         return Among(name, self._first_days)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, DateField, F, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, Case, Count, DateField, F, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncDate, TruncMonth
 
 from quickscale_credits.analytics import rolling
@@ -118,11 +118,11 @@ def by_kind(entries: QuerySet[LedgerEntry], *, place_of: Callable[[str], Any] = 
 
     `place_of` gives the expression for the day of a column's time, or for a longer stretch's first.
     """
-    parts = Allocation.objects.using(entries.db).filter(entry__in=entries)
+    parts = Allocation.objects.using(entries.db).filter(entry__in=entries.filter(grant__isnull=True).exclude(amount=0))
+    signed = Case(When(entry__amount__lt=0, then=-F("amount")), default=F("amount"), output_field=BigIntegerField())
     return [
         _grouped(entries.filter(grant__isnull=False), Sum("amount"), place_of),
-        _grouped(parts.filter(entry__amount__gt=0), Sum("amount"), place_of, "entry__"),
-        _grouped(parts.filter(entry__amount__lt=0), Sum(-F("amount")), place_of, "entry__"),
+        _grouped(parts, Sum(signed), place_of, "entry__"),
     ]
 
 
