@@ -1,14 +1,17 @@
 """What staff sees of Stripe's events, and settling again."""
 
+import re
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client, TestCase
 
 from quickscale_billing import checkout, facts
-from quickscale_billing.models import Customer, Fact, InboxItem, PlanSubscription
+from quickscale_billing.models import Customer, Fact, InboxItem, Payment, PlanSubscription, Refund
+from quickscale_billing.money import formatted
 from quickscale_credits.testing import assert_balance
 from tests.billing.selling import Subscriber, plan
 
@@ -53,6 +56,20 @@ def test_rows_are_found_by_owner_and_by_id_at_stripe(model: str, shop: Any, buye
     assert Fact.objects.first().key.encode() in admin_client.get(ADMIN + "fact/").content
     subscription = PlanSubscription.objects.get()
     assert b"Pro" in admin_client.get(ADMIN + f"plansubscription/{subscription.pk}/change/").content
+
+
+@pytest.mark.parametrize("model", ["payment", "purchase", "refund"])
+def test_money_is_shown_with_its_currency(model: str, shop: Any, buyer: Any, admin_client: Client) -> None:
+    session = checkout.start(buyer, "large")
+    shop.pay(session)
+    facts.settle_session(str(session.stripe_id))
+    payment = Payment.objects.get()
+    Refund.objects.create(payment=payment, amount=payment.amount, currency=payment.currency)
+    row = apps.get_model("quickscale_billing", model).objects.get()
+    for address in (f"{ADMIN}{model}/", f"{ADMIN}{model}/{row.pk}/change/"):
+        page = admin_client.get(address).content.decode()
+        assert formatted(payment.amount, payment.currency) in page
+        assert not re.search(rf">\s*{payment.amount}\s*<", page)
 
 
 def test_two_live_subscriptions_of_one_owner_are_reported(

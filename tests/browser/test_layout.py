@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS
 from tests.browser.people import ADMIN, CUSTOMER, log_in, make_key
+from tests.browser.test_walk import AXE, FIND_FAULTS
 
 FAULTS = (Path(__file__).parent / "layout.js").read_text()
 WIDTHS = {"desktop": 1280, "phone": 360}
@@ -86,11 +87,15 @@ def test_pages_for_customers_fit(open_page, device):
     assert [fault for address in PRIVATE for fault in survey(page, address, device, who="customer")] == []
 
 
-def test_pages_fit_in_the_dark(open_page, device):
+def test_pages_fit_and_are_legible_in_the_dark(open_page, device):
     page = open_page(width=WIDTHS[device], color_scheme="dark")
     log_in(page, CUSTOMER)
-    pages = ["/", "/dashboard/", "/credits/", "/services/text-summary/"]
-    assert [fault for address in pages for fault in survey(page, address, device, who="dark")] == []
+    found = []
+    for address in PRIVATE:
+        found += survey(page, address, device, who="dark")
+        page.evaluate(AXE)
+        found += [f"{address}: {fault}" for fault in page.evaluate(FIND_FAULTS)]
+    assert found == []
 
 
 def test_pages_fit_without_scripts(open_page, device):

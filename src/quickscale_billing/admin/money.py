@@ -37,16 +37,23 @@ class TaxInline(ReadOnly, TabularInline):
     extra = 0
 
 
-class RefundInline(ReadOnly, TabularInline):
+class MoneyBackInline(ReadOnly, TabularInline):
+    readonly_fields = ("money",)
+    extra = 0
+
+    @admin.display(description=gettext_lazy("amount"))
+    def money(self, row: Refund | Dispute) -> str:
+        return formatted(row.amount, row.currency)
+
+
+class RefundInline(MoneyBackInline):
     model = Refund
-    fields = ("created_at", "amount", "status", "cancels", "reason", "actor", "problem", "stripe_id")
-    extra = 0
+    fields = ("created_at", "money", "status", "cancels", "reason", "actor", "problem", "stripe_id")
 
 
-class DisputeInline(ReadOnly, TabularInline):
+class DisputeInline(MoneyBackInline):
     model = Dispute
-    fields = ("opened_at", "amount", "status", "reason", "evidence_due_at", "closed_at", "stripe_id")
-    extra = 0
+    fields = ("opened_at", "money", "status", "reason", "evidence_due_at", "closed_at", "stripe_id")
 
 
 class BackFilter(admin.SimpleListFilter):
@@ -95,7 +102,7 @@ def minor_units(term: str) -> Q | None:
 
 @admin.register(Invoice)
 class InvoiceAdmin(AccountRowsAdmin):
-    list_display = ("__str__", "account", "status", "total", "amount_paid", "currency", "created_at")
+    list_display = ("__str__", "account", "status", "total", "amount_paid", "created_at")
     list_filter = ("status", "currency")
     list_select_related = ("account__owner",)
     date_hierarchy = "created_at"
@@ -218,7 +225,7 @@ class PaymentAdmin(AccountRowsAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(AccountRowsAdmin):
-    list_display = ("__str__", "payment", "amount", "currency", "status", "reason", "actor", "created_at")
+    list_display = ("__str__", "payment", "amount", "status", "reason", "actor", "created_at")
     list_filter = ("status", "currency")
     list_select_related = ("payment",)
     stripe_ids = ("stripe_id", "payment__stripe_payment_intent_id")
@@ -233,7 +240,7 @@ class RefundAdmin(AccountRowsAdmin):
 
 @admin.register(Dispute)
 class DisputeAdmin(RefundAdmin):
-    list_display = ("__str__", "payment", "amount", "currency", "status", "reason", "evidence_due_at", "opened_at")
+    list_display = ("__str__", "payment", "amount", "status", "reason", "evidence_due_at", "opened_at")
     csv_fields = (
         *("stripe_id", "payment__stripe_payment_intent_id", "amount", "currency", "status", "reason"),
         *("evidence_due_at", "opened_at", "closed_at"),

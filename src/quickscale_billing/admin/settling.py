@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Min, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
@@ -15,7 +16,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from quickscale_billing import inbox
 from quickscale_billing.admin import operating
+from quickscale_billing.fields import MinorUnitsField
 from quickscale_billing.models import Fact, InboxItem, PaidSegment, PlanSubscription, Purchase, Refill
+from quickscale_billing.money import formatted
 from quickscale_credits.admin.base import CsvExport, ReadOnly, owner_search_fields
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -25,12 +28,34 @@ else:
     from django.contrib.admin import TabularInline
 
 
+@cache
+def _as_money(field: models.Field[Any, Any]) -> Callable[[Any], str]:
+    """Minor units are for programs: people read an amount with its currency."""
+
+    def money(row: Any) -> str:
+        amount = getattr(row, field.name)
+        return "-" if amount is None else formatted(amount, row.currency)
+
+    money.__name__ = field.name
+    return admin.display(description=field.verbose_name, ordering=field.name)(money)
+
+
 class AccountRowsAdmin(ReadOnly, CsvExport):
     """Found by the owner, by the number of the account, and by any id at Stripe; taken away as CSV."""
 
     show_full_result_count = False
     list_per_page = 50
     stripe_ids: ClassVar[tuple[str, ...]]
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self.shown_as_money(name) for name in super().get_list_display(request)]
+
+    def shown(self, name: Any, request: HttpRequest) -> Any:
+        return super().shown(self.shown_as_money(name), request)
+
+    def shown_as_money(self, name: Any) -> Any:
+        field = next((each for each in self.opts.fields if each.name == name), None)
+        return _as_money(field) if isinstance(field, MinorUnitsField) else name
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         by_email = "account__customers__email"
@@ -102,7 +127,7 @@ class FactAdmin(AccountRowsAdmin):
 
 @admin.register(Purchase)
 class PurchaseAdmin(AccountRowsAdmin):
-    list_display = ("account", "pack", "quantity", "amount", "currency", "created_at")
+    list_display = ("account", "pack", "quantity", "amount", "created_at")
     csv_fields = (
         *("account_id", "pack__slug", "quantity", "credits", "bonus_credits", "amount", "tax", "discount", "currency"),
         *("stripe_session_id", "created_at"),

@@ -77,7 +77,7 @@ class AutoTopUpAdmin(TermsAdmin):
 
 @admin.register(TopUp)
 class TopUpAdmin(AccountRowsAdmin):
-    list_display = ("__str__", "account", "pack", "money", "status", "problem", "created_at", "ended_at")
+    list_display = ("__str__", "account", "pack", "amount", "status", "problem", "created_at", "ended_at")
     list_filter = ("status", "currency")
     list_select_related = ("account__owner", "pack")
     date_hierarchy = "created_at"
@@ -86,7 +86,3 @@ class TopUpAdmin(AccountRowsAdmin):
         *("account_id", "pack__slug", "amount", "currency", "status", "problem", "stripe_invoice_id"),
         *("created_at", "ended_at"),
     )
-
-    @admin.display(description=gettext_lazy("amount"), ordering="amount")
-    def money(self, attempt: TopUp) -> str:
-        return formatted(attempt.amount, attempt.currency)

@@ -78,13 +78,13 @@ class LinksThatOpen(ModelAdmin):
         if obj is None or self.has_change_permission(request, obj):
             return fieldsets
         return [
-            (title, {**options, "fields": [self._shown(name, request) for name in options["fields"]]})
+            (title, {**options, "fields": [self.shown(name, request) for name in options["fields"]]})
             for title, options in fieldsets
         ]
 
-    def _shown(self, name: Any, request: HttpRequest) -> Any:
+    def shown(self, name: Any, request: HttpRequest) -> Any:
         if not isinstance(name, str):
-            return name if callable(name) else [self._shown(each, request) for each in name]
+            return name if callable(name) else [self.shown(each, request) for each in name]
         field = next((each for each in self.opts.fields if each.name == name and each.is_relation), None)
         there = field and self.admin_site._registry.get(field.related_model)  # type: ignore[arg-type]
         return _as_text(field) if field and there and not there.has_view_permission(request) else name
