@@ -97,8 +97,13 @@ def _settle_subscription(stripe_id: str, *, since: datetime | None) -> PlanSubsc
 
 
 def end_unknown_subscription(row: PlanSubscription) -> None:
-    """Stripe knows it no more, and charges nothing for it: it ended at this moment, as far as anybody can say."""
+    """Stripe knows it no more, and charges nothing for it: it ended at this moment, as far as anybody can say.
+
+    Raises `Unsettled` for one of the other mode, of which Stripe knows nothing with this key.
+    """
     now = timezone.now()
+    for customer in Customer.objects.filter(stripe_id=row.stripe_customer_id):
+        _refuse_other_mode(customer.livemode, row.stripe_id)
     with refilling.locked(row) as subscription:
         was_live = subscription.is_live and subscription.current_period_start is not None
         subscription.status, subscription.ended_at = PlanSubscription.Status.CANCELED, now

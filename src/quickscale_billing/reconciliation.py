@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.db import models
@@ -28,7 +29,8 @@ from quickscale_billing.models import (
     Refill,
     Refund,
 )
-from quickscale_billing.stripe import listing
+from quickscale_billing.stripe import listing, retrieving
+from quickscale_billing.stripe.client import if_known
 from quickscale_billing.stripe.readers import InvoiceState, SessionState, SubscriptionState
 from quickscale_credits.exceptions import CreditsError
 
@@ -80,7 +82,7 @@ def drift(since: datetime, *, older: int = still_open.ASKED_AT_MOST) -> list[Dri
         *_sessions({state.id: (state, at) for state, at in [*asked.sessions, *listing.sessions(since)]}.values()),
         *_subscriptions(),
         *_invoices({state.id: state for state in [*asked.invoices, *listing.invoices(since)]}.values()),
-        *_gone_back(Kind.REFUND, [*asked.refunds, *listing.refunds(since)], Refund),
+        *_gone_back(Kind.REFUND, [*asked.refunds, *listing.refunds(still_open.refunds_since(since))], Refund),
         *_gone_back(Kind.DISPUTE, [*asked.disputes, *listing.disputes(since)], Dispute),
         *map(_unknown, asked.unknown),
         *_refills(),
@@ -146,14 +148,21 @@ def _problem_of_session(state: SessionState) -> str:
 def _subscriptions() -> Iterator[Drift]:
     rows = {row.stripe_id: row for row in PlanSubscription.objects.all()}
     for state in listing.subscriptions():
-        if problem := _problem_of_subscription(state, rows.get(state.id)):
-            yield Drift(
-                kind=Kind.SUBSCRIPTION,
-                stripe_id=state.id,
-                problem=problem,
-                created=state.created,
-                settled_by=state.id,
-            )
+        if problem := _problem_of_subscription(state, rows.pop(state.id, None)):
+            yield _of_subscription(state.id, problem, state.created)
+    for row in rows.values():
+        if row.is_chargeable and (problem := _problem_of_unlisted(row)):
+            yield _of_subscription(row.stripe_id, problem, row.created_at)
+
+
+def _of_subscription(stripe_id: str, problem: str, created: datetime) -> Drift:
+    return Drift(kind=Kind.SUBSCRIPTION, stripe_id=stripe_id, problem=problem, created=created, settled_by=stripe_id)
+
+
+def _problem_of_unlisted(row: PlanSubscription) -> str:
+    """Stripe lists every one that it has; before one is said to be unknown, it is asked for by its id."""
+    state = if_known(partial(retrieving.subscription, row.stripe_id))
+    return str(_("Stripe does not know it.")) if state is None else _problem_of_subscription(state, row)
 
 
 def _problem_of_subscription(state: SubscriptionState, row: PlanSubscription | None) -> str:
@@ -275,12 +284,21 @@ def _differs(name: str, ours: object, stripes: object) -> str:
     return str(_("%(name)s is %(ours)s here and %(stripes)s at Stripe")) % values
 
 
+def _settle_subscription(stripe_id: str) -> None:
+    """One that lives here alone ends."""
+    row = PlanSubscription.objects.filter(stripe_id=stripe_id).first()
+    if row is not None and row.is_chargeable and if_known(partial(retrieving.subscription, stripe_id)) is None:
+        facts.end_unknown_subscription(row)
+    else:
+        facts.settle_whole_subscription(stripe_id)
+
+
 SETTLE: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.SESSION: facts.settle_session,
-    Kind.SUBSCRIPTION: facts.settle_whole_subscription,
-    Kind.INVOICE: facts.settle_whole_subscription,
+    Kind.SUBSCRIPTION: _settle_subscription,
+    Kind.INVOICE: _settle_subscription,
     Kind.TOP_UP: facts.settle_invoice,
     Kind.REFUND: facts.settle_payment,
     Kind.DISPUTE: facts.settle_payment,
-    Kind.REFILL: facts.settle_whole_subscription,
+    Kind.REFILL: _settle_subscription,
 }

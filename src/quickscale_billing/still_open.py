@@ -23,6 +23,8 @@ Row = CheckoutSession | Invoice | Refund | Dispute
 ASKED_AT_MOST: Final = 500
 # The money of a bank debit has come by then, or never comes.
 PAID_WITHIN: Final = timedelta(days=90)
+# A bank may send back what had succeeded, within 30 days: https://docs.stripe.com/refunds#failed-refunds
+FAILED_WITHIN: Final = timedelta(days=45)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,11 @@ def count(since: datetime) -> int:
     return sum(rows.count() for rows in _before(since))
 
 
+def refunds_since(since: datetime) -> datetime:
+    """What Stripe lists of refunds has those that may still fail, however little is asked about."""
+    return min(since, timezone.now() - FAILED_WITHIN)
+
+
 def made_at(row: Row) -> datetime:
     return row.opened_at if isinstance(row, Dispute) else row.created_at
 
@@ -67,7 +74,9 @@ def _before(
         Invoice.objects.filter(created_at__lt=since)
         .exclude(status__in=[Invoice.Status.PAID, Invoice.Status.VOID])
         .order_by("created_at"),
-        refunds.filter(status__in=under_way, created_at__lt=since).select_related("payment").order_by("created_at"),
+        refunds.filter(status__in=under_way, created_at__lt=refunds_since(since))
+        .select_related("payment")
+        .order_by("created_at"),
         Dispute.objects.filter(opened_at__lt=since)
         .exclude(status__in=final)
         .select_related("payment")

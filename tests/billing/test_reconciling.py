@@ -252,6 +252,63 @@ def test_only_so_many_older_rows_are_asked_about_and_the_report_says_so(
     assert "may still change" not in admin_client.get(ADMIN, {"days": 30}).content.decode()
 
 
+@pytest.mark.parametrize("days", [25, 44])
+def test_a_refund_that_failed_after_it_had_succeeded_is_found_however_little_is_asked_about(
+    clock: Any, shop: Any, ada: Any, days: int
+) -> None:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(ada, "large"))
+    made = refunds.refund(Purchase.objects.get(), reason="kindness", actor=None)
+    shop.webhooks.drop()
+    Calendar(clock, shop).shift(days * DAY)
+    assert reconcile("--since", "8d")[0] == 0
+    shop.fail_refund(str(made.stripe_id))
+    assert of_kind("refund", since=DAY) == ["status is succeeded here and failed at Stripe"]
+    assert reconcile("--since", "8d", "--repair")[0] == 0
+    assert_balance(ada, 1_050)
+
+
+@pytest.mark.parametrize("by", ["the command", "the admin"])
+def test_a_subscription_that_stripe_does_not_know_is_said_and_ended(
+    shop: Any, ada: Any, admin_client: Any, by: str
+) -> None:
+    row = forgotten(shop, ada)
+    code, printed = reconcile()
+    assert (code, printed.count(row.stripe_id), "Stripe does not know it." in printed) == (1, 1, True)
+    page = admin_client.get(ADMIN, {"days": 30}).content.decode()
+    assert (page.count(row.stripe_id), "Stripe does not know it." in page) == (1, True)
+    if by == "the command":
+        assert f"settled      {row.stripe_id}" in reconcile("--repair")[1]
+    else:
+        admin_client.post(ADMIN, {"days": 30, "reason": "Test data was deleted"})
+    row.refresh_from_db()
+    assert (row.status, row.ended_at is not None, subscriptions.current(ada)) == ("canceled", True, None)
+    assert reconcile("--repair") == (0, "Stripe, our rows and the ledger agree.\n")
+    assert "our rows and the ledger agree" in admin_client.get(ADMIN, {"days": 30}).content.decode()
+
+
+def forgotten(shop: Any, owner: Any) -> PlanSubscription:
+    shop.webhooks.deliver()
+    shop.pay(checkout.start(owner, "pro"))
+    row = PlanSubscription.objects.get()
+    shop.sandbox.remove(shop.sandbox.get("subscription", row.stripe_id))
+    return row
+
+
+def test_with_a_key_of_the_other_mode_nothing_is_ended(shop: Any, ada: Any) -> None:
+    row = forgotten(shop, ada)
+    row.account.customers.update(livemode=True)
+    code, printed = reconcile("--repair")
+    assert (code, f"not settled  {row.stripe_id}" in printed, "live mode" in printed) == (1, True, True)
+    assert subscriptions.current(ada) == row
+
+
+def test_a_subscription_that_has_ended_is_nobodys_concern(shop: Any, ada: Any) -> None:
+    forgotten(shop, ada)
+    PlanSubscription.objects.update(status="canceled", ended_at=timezone.now())
+    assert reconcile()[0] == 0
+
+
 def test_an_older_row_that_stripe_does_not_know_any_more_is_said(clock: Any, shop: Any, ada: Any) -> None:
     session = checkout.start(ada, "large")
     Calendar(clock, shop).shift(40 * DAY)

@@ -24,7 +24,7 @@ class SubscriptionQuerySet(models.QuerySet["PlanSubscription"]):
 
     def chargeable(self) -> Self:
         """Those that live, and those whose first payment may still come."""
-        return self.filter(status__in=[*PlanSubscription.LIVE, PlanSubscription.Status.INCOMPLETE])
+        return self.filter(status__in=PlanSubscription.CHARGEABLE)
 
     def paid_up(self) -> Self:
         """Those for which nothing is owed."""
@@ -51,6 +51,7 @@ class PlanSubscription(models.Model):
 
     LIVE = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED)
 
+    CHARGEABLE = (*LIVE, Status.INCOMPLETE)
     PAID_UP = (Status.TRIALING, Status.ACTIVE)
 
     account = models.ForeignKey(
@@ -131,6 +132,11 @@ class PlanSubscription(models.Model):
     @property
     def is_live(self) -> bool:
         return self.status in self.LIVE
+
+    @property
+    def is_chargeable(self) -> bool:
+        """It lives, or its first payment may still come."""
+        return self.status in self.CHARGEABLE
 
     @property
     def is_paid_up(self) -> bool:
