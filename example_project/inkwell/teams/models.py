@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models.deletion import ProtectedError
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -33,13 +34,25 @@ class Organization(models.Model):
         return first.user.email if first else ""
 
 
+def keep_an_administrator(collector, field, memberships, using):
+    """Whoever is a team's only administrator is not deleted: the admin says which membership is in the way."""
+    administrator = Membership.Role.ADMINISTRATOR
+    leaving = [each for each in memberships if each.role == administrator]
+    staying = Membership.objects.using(using).filter(role=administrator).exclude(pk__in=[each.pk for each in leaving])
+    kept = set(staying.values_list("organization", flat=True))
+    last = {each for each in leaving if each.organization_id not in kept}
+    if last:
+        raise ProtectedError(_("A team needs an administrator: make somebody else one first."), last)
+    models.CASCADE(collector, field, memberships, using)
+
+
 class Membership(models.Model):
     class Role(models.TextChoices):
         ADMINISTRATOR = "administrator", _("Administrator")
         MEMBER = "member", _("Member")
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=keep_an_administrator, related_name="memberships")
     role = models.CharField(_("role"), max_length=13, choices=Role, default=Role.MEMBER)
 
     class Meta:

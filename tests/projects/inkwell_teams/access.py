@@ -11,10 +11,13 @@ GET = {
         quickscale_billing:resume quickscale_billing:portal quickscale_billing:stop_top_up
         quickscale_billing:add_payment_method""",
     "302 200 200 200 403": """
-        dashboard quickscale_credits:credits quickscale_credits:history_csv quickscale_credits:redeem
+        dashboard quickscale_credits:credits quickscale_credits:history_csv
         quickscale_services:runs quickscale_services:keys quickscale_billing:subscription quickscale_billing:history
         quickscale_billing:history_csv quickscale_billing:timeline quickscale_billing:payment_methods
         quickscale_billing:top_up""",
+    # Without the id of a session; and without a subscription that could be changed.
+    "302 404 404 404 403": "quickscale_billing:success quickscale_billing:payment_method_added",
+    "302 302 302 302 403": "quickscale_billing:change",
     "401 200 200 200 403": "quickscale_api:account quickscale_api:entries quickscale_api:runs quickscale_api:services",
     "302 403 403 403 200": "staff",
     "302 302 302 302 200": """
@@ -23,6 +26,7 @@ GET = {
 }
 # With nothing in the form. Whatever the answer, an outsider changes nothing; 302 leads to the page that says so.
 POST = {
+    "405 405 405 405 405": "teams:team",
     "302 200 200 200 200": "teams:found",
     "302 404 404 404 404": "teams:switch teams:accept",
     "302 422 403 422 302": "teams:invite",
@@ -35,7 +39,9 @@ POST = {
     "302 404 403 404 403": """
         quickscale_billing:portal quickscale_billing:default_payment_method quickscale_billing:remove_payment_method""",
     "302 422 422 422 403": "quickscale_credits:redeem quickscale_services:keys",
-    "302 302 302 302 200": "admin:teams_organization_add admin:teams_organization_change",
+    "302 302 302 302 200": """
+        admin:teams_organization_changelist admin:teams_organization_add admin:teams_organization_change
+        admin:teams_organization_delete admin:teams_organization_history""",
 }
 
 

@@ -1,15 +1,18 @@
 """Each route of a team, asked for as a visitor, an outsider, a member, an administrator and the staff."""
 
+from contextlib import suppress
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
-from django.urls import get_resolver, reverse
+from django.urls import NoReverseMatch, get_resolver, reverse
 
 from inkwell.teams.models import Invitation, Membership
 from inkwell.teams.owners import found
-from tests.browser.test_access import routes
+from tests.browser.access import ROLES, table
+from tests.browser.test_access import ENDING, LEFT_OUT, routes
 from tests.projects.inkwell_teams import access
 from tests.projects.inkwell_teams.people import browser_of, join, person
 
@@ -31,7 +34,7 @@ def browsers(team):
     administrator, member = (each.user for each in team.memberships.all())
     outsider = person("olga@example.com")
     found("Others", by=outsider)
-    staff = get_user_model().objects.create_superuser("admin@example.com")
+    staff = get_user_model().objects.create_superuser("admin@example.com", "a long enough secret")
     return [Client(), *map(browser_of, (outsider, member, administrator, staff))]
 
 
@@ -61,9 +64,29 @@ def test_every_route_answers_each_person_as_the_table_says(team, browsers, metho
     assert found == expected
 
 
-def test_no_route_of_a_team_is_left_out_of_the_table():
+@pytest.mark.parametrize("answers", [access.GET, access.POST])
+def test_no_route_of_a_team_is_left_out_of_the_table(answers):
     named = set(routes(get_resolver().url_patterns))
-    assert {route for route in named if route.startswith(OF_A_TEAM)} <= access.written(access.GET).keys()
+    assert {route for route in named if route.startswith(OF_A_TEAM)} - access.written(answers).keys() == set()
+
+
+def elsewhere():
+    """Every other route that needs no row, as the table of the example says: whoever has a team is a customer."""
+    known = table()
+    for route in set(routes(get_resolver().url_patterns)) - access.written(access.GET).keys():
+        if not LEFT_OUT.search(route) and route not in ENDING:
+            answers = dict(zip(ROLES, known[route].split(), strict=True))
+            yield route, " ".join(answers[role] for role in ("visitor", "customer", "customer", "customer", "admin"))
+
+
+def test_every_other_route_answers_as_in_the_example(team, browsers):
+    expected, found = {}, {}
+    for route, answers in elsewhere():
+        with suppress(NoReverseMatch):
+            place = reverse(route)
+            expected[route], found[route] = answers, " ".join(asked(browsers, "get", place))
+    assert len(found) > 100
+    assert found == expected
 
 
 @pytest.mark.parametrize("route", ["teams:remove", "teams:promote", "teams:limit", "teams:withdraw", "teams:accept"])
@@ -104,3 +127,28 @@ def test_staff_may_put_somebody_else_in_the_place_of_the_last_administrator(team
     answer = sent(browsers[-1], team, roles=("administrator",) * 2, **{"memberships-0-DELETE": "on"})
     assert answer.status_code == 302
     assert [each.user.email for each in team.memberships.filter(role="administrator")] == ["mila@example.com"]
+
+
+def delete(browser, *users):
+    if len(users) == 1:
+        return browser.post(reverse("admin:accounts_user_delete", args=[users[0].pk]), {"post": "yes"})
+    form = {"action": "delete_selected", "_selected_action": [each.pk for each in users], "post": "yes"}
+    return browser.post(reverse("admin:accounts_user_changelist"), form)
+
+
+def test_staff_cannot_delete_who_is_a_teams_last_administrator(team, browsers):
+    administrator, member = (each.user for each in team.memberships.all())
+    for users in ([administrator], [administrator, member]):
+        answer = delete(browsers[-1], *users)
+        assert answer.status_code == 200
+        assert "Cannot delete" in answer.content.decode()
+        assert "ada@example.com, Analysts" in answer.content.decode()
+        assert team.memberships.count() == 2
+
+
+def test_staff_may_delete_anybody_else_of_a_team(team, browsers):
+    administrator, member = team.memberships.all()
+    assert delete(browsers[-1], member.user).status_code == 302
+    join(team, "grace@example.com", role=Membership.Role.ADMINISTRATOR)
+    assert delete(browsers[-1], administrator.user).status_code == 302
+    assert [each.user.email for each in team.memberships.all()] == ["grace@example.com"]
