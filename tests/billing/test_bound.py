@@ -31,6 +31,8 @@ from tests.billing.selling import Subscriber, plan
 from tests.billing.transactions import rolled_back
 from tests.conftest import NOON
 
+pytestmark = pytest.mark.once
+
 HISTORIES = int(os.environ.get("QUICKSCALE_BOUND_HISTORIES", 25))
 STEPS = 14
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

@@ -19,6 +19,8 @@ from quickscale_credits.testing import assert_ledger_sound
 from tests.billing.time import Calendar
 from tests.billing.webhooks import connect
 
+pytestmark = pytest.mark.once
+
 DAY = timedelta(days=1)
 PAID_FOR = Decimal("161.290322")
 
