@@ -16,6 +16,8 @@ PROJECTS = [
     pytest.param("tests.projects.teams.settings", marks=pytest.mark.once),
     pytest.param("tests.projects.example.settings", marks=pytest.mark.once),
 ]
+# The example has nothing more to take back than the settings with billing.
+TAKEN_BACK = PROJECTS[:-1]
 
 # What others migrate is not ours to check: some of it is made without its migrations here.
 CHECK = """
@@ -84,7 +86,7 @@ def test_the_models_have_no_change_without_a_migration(settings, empty_database)
 
 @pytest.mark.mariadb
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("settings", PROJECTS)
+@pytest.mark.parametrize("settings", TAKEN_BACK)
 def test_migrations_go_forward_back_and_forward(settings, empty_database):
     environment = empty_database | {"DJANGO_SETTINGS_MODULE": settings}
     shown = python("-c", FORWARD_BACK_AND_FORWARD, environment=environment)
