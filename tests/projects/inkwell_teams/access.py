@@ -11,7 +11,7 @@ GET = {
         quickscale_billing:resume quickscale_billing:portal quickscale_billing:stop_top_up
         quickscale_billing:add_payment_method""",
     "302 200 200 200 403": """
-        dashboard quickscale_credits:credits quickscale_credits:history_csv
+        dashboard quickscale_credits:credits quickscale_credits:history_csv quickscale_credits:redeem
         quickscale_services:runs quickscale_services:keys quickscale_billing:subscription quickscale_billing:history
         quickscale_billing:history_csv quickscale_billing:timeline quickscale_billing:payment_methods
         quickscale_billing:top_up""",
