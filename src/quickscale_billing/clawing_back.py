@@ -107,6 +107,16 @@ def take_what_came_back(account: CreditAccount) -> None:
             _set_right(row.fact, reason=row.reason)
 
 
+def freeze_what_came_back(account: CreditAccount) -> None:
+    """What was held or spent when the bank began to look waits with the rest, once it is free again."""
+    disputes = Dispute.objects.open().filter(payment__account=account)
+    if not disputes.exists():
+        return
+    with stopping.locked(account):
+        for dispute in disputes.select_related("payment__invoice").order_by("pk"):
+            _freeze(dispute, list(facts_of(dispute.payment)))
+
+
 def _set_right(fact: Fact, *, reason: str) -> None:
     given = (fact.entry.amount if fact.entry else Decimal(0)) - fact.credited_back
     wanted = given - shares.share(fact.worth, shares.of_fact(fact))
@@ -197,10 +207,9 @@ def _left_of(revocation: LedgerEntry) -> Decimal:
 
 
 def _freeze(dispute: Dispute, facts: list[Fact]) -> None:
-    known = set(dispute.frozen.values_list("fact", flat=True))
     for fact in facts:
         grant = fact.entry.grant if fact.entry else None
-        if grant is not None and fact.pk not in known and fulfillment.free(grant):
+        if grant is not None and fulfillment.free(grant):
             hold = fulfillment.freeze(grant, reference=dispute.stripe_id)
             FrozenGrant.objects.create(dispute=dispute, fact=fact, hold=hold)
 

@@ -13,6 +13,7 @@ from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits import ledger
 from quickscale_credits.exceptions import InsufficientCredits
 from quickscale_credits.models import LedgerEntry
+from quickscale_credits.testing import assert_ledger_sound
 from tests.billing.time import Calendar
 from tests.billing.webhooks import connect
 
@@ -75,6 +76,50 @@ def test_an_inquiry_that_is_closed_changes_nothing(shop, buyer):
     shop.close_dispute(shop.dispute(payment.stripe_charge_id, inquiry=True), "lost")
     assert balance(buyer) == (1050, 1050)
     assert Dispute.objects.get().status == "warning_closed"
+
+
+def back_by_release(owner: Any, clock: Any) -> None:
+    ledger.release(owner.credit_account.holds.get(reason="work"))
+
+
+def back_by_capture_of_less(owner: Any, clock: Any) -> None:
+    ledger.capture(owner.credit_account.holds.get(reason="work"), 0)
+
+
+def back_by_time(owner: Any, clock: Any) -> None:
+    clock.shift(timedelta(minutes=16))
+    ledger.expire()
+
+
+def back_by_reversal(owner: Any, clock: Any) -> None:
+    entry = ledger.capture(owner.credit_account.holds.get(reason="work"))
+    ledger.reverse(entry, reason="bad")
+
+
+@pytest.mark.parametrize("comes_back", [back_by_release, back_by_capture_of_less, back_by_time, back_by_reversal])
+@pytest.mark.parametrize(("ending", "left"), [("won", 1050), ("lost", 0)])
+def test_what_comes_back_while_its_money_is_disputed_is_frozen_with_the_rest(
+    clock, shop, buyer, comes_back, ending, left, django_capture_on_commit_callbacks
+):
+    payment = buy(shop, buyer, "large")
+    ledger.hold(buyer, 400, reason="work")
+    dispute = shop.dispute(payment.stripe_charge_id)
+    with django_capture_on_commit_callbacks(execute=True):
+        comes_back(buyer, clock)
+    assert balance(buyer) == (1050, 0)
+    shop.close_dispute(dispute, ending)
+    assert balance(buyer) == (left, left)
+    assert_ledger_sound()
+
+
+def test_what_comes_back_of_other_credits_stays_free(shop, buyer, django_capture_on_commit_callbacks):
+    payment = buy(shop, buyer, "large")
+    shop.dispute(payment.stripe_charge_id)
+    buy(shop, buyer, "small")
+    hold = ledger.hold(buyer, 60, reason="work")
+    with django_capture_on_commit_callbacks(execute=True):
+        ledger.release(hold)
+    assert balance(buyer) == (1150, 100)
 
 
 def test_other_credits_of_the_owner_stay_free(shop, buyer):

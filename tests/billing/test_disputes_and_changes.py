@@ -119,6 +119,25 @@ def test_what_was_spent_is_owed_alike_where_the_change_came_before_the_dispute(s
     assert story.has == (10_000 - (300 - (PAID_FOR if ending == "won" else 0)), 0)
 
 
+@pytest.mark.parametrize(
+    ("steps", "owed"),
+    [
+        (("dispute", "close lost", "wait 10", "upgrade"), 0),
+        (("dispute", "wait 10", "close lost", "upgrade"), 0),
+        (("dispute", "wait 10", "upgrade", "close lost"), 300 - PAID_FOR),
+        (("wait 10", "upgrade", "dispute", "close lost"), 300 - PAID_FOR),
+    ],
+    ids=["lost", "lost later", "changed while disputed", "changed before"],
+)
+def test_without_debt_what_was_spent_is_let_go_with_its_money_and_owed_to_a_change_that_came_before(
+    story, settings, steps, owed
+):
+    settings.QUICKSCALE_BILLING = {"REFUND_DEBT": False}
+    ledger.spend(story.owner, 300, reason="work")
+    play(story, *steps, "wait")
+    assert story.has == (10_000 - owed, 0)
+
+
 @pytest.mark.parametrize("ending", ["won", "lost"])
 def test_what_nobody_heard_of_until_the_end_comes_to_the_same(story, ending):
     story.shop.webhooks.hold()

@@ -129,7 +129,8 @@ class Dispute(models.Model):
 
 
 class FrozenGrant(models.Model):
-    """Credits that a dispute keeps from being spent until it is over."""
+    """Credits that a dispute keeps from being spent until it is over: those that were free when it was heard of, and
+    what of the same grant came back later, each in a hold of its own."""
 
     dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="frozen", verbose_name=_("dispute"))
     fact = models.ForeignKey(Fact, on_delete=models.PROTECT, related_name="frozen", verbose_name=_("given by"))
@@ -138,7 +139,6 @@ class FrozenGrant(models.Model):
     class Meta:
         verbose_name = _("frozen grant")
         verbose_name_plural = _("frozen grants")
-        constraints = [models.UniqueConstraint(fields=["dispute", "fact"], name="billing_frozen_once")]
 
     def __str__(self) -> str:
         return str(self.hold)
