@@ -34,14 +34,11 @@ def settle(subscription: PlanSubscription, invoice: InvoiceState, *, trial_end: 
 
     Raises `Unsettled` when it has a price that is of no plan, or changes time that is not paid for yet.
     """
-    lines = [line for line in invoice.lines if line.subscription_id in (None, subscription.stripe_id)]
+    lines = _lines_of(subscription, invoice)
     paying = [line for line in lines if pays_a_period(line, trial_end)]
     changes = _changes(lines)
     prices = _prices([*paying, *(line for change in changes.values() for line in change.charged)])
-    begins = {line.starts_at for line in paying}
-    within = [changes[at] for at in sorted(changes) if at not in begins]
-    for number, change in enumerate(within):
-        key = f"upgrade:{invoice.id}" + (f":{number}" if number else "")
+    for key, change in changes_within(subscription, invoice, trial_end=trial_end).items():
         _settle_change(subscription, invoice, change, prices, key=key)
     for line in sorted(paying, key=lambda line: line.starts_at):
         change = changes.get(line.starts_at, Change(line.starts_at))
@@ -52,6 +49,20 @@ def pays_a_period(line: InvoiceLine, trial_end: datetime | None) -> bool:
     """Whether it is booked as a segment once its invoice is paid."""
     is_trial = trial_end is not None and line.ends_at <= trial_end
     return line.is_item and not line.is_proration and line.amount > 0 and not is_trial
+
+
+def changes_within(
+    subscription: PlanSubscription, invoice: InvoiceState, *, trial_end: datetime | None
+) -> dict[str, Change]:
+    """What it changes within periods that were paid before, by the key of the fact that each is booked as."""
+    lines = _lines_of(subscription, invoice)
+    changes, begins = _changes(lines), {line.starts_at for line in lines if pays_a_period(line, trial_end)}
+    within = [changes[at] for at in sorted(changes) if at not in begins]
+    return {f"upgrade:{invoice.id}" + (f":{number}" if number else ""): each for number, each in enumerate(within)}
+
+
+def _lines_of(subscription: PlanSubscription, invoice: InvoiceState) -> list[InvoiceLine]:
+    return [line for line in invoice.lines if line.subscription_id in (None, subscription.stripe_id)]
 
 
 def _changes(lines: list[InvoiceLine]) -> dict[datetime, Change]:

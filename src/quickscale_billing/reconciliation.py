@@ -200,8 +200,9 @@ def _invoices(found: Iterable[InvoiceState]) -> Iterator[Drift]:
 def _problem_of_invoice(state: InvoiceState, row: Invoice | None, subscription: PlanSubscription) -> str:
     if row is None:
         return str(_("It is not known here."))
-    if state.is_paid and (unpaid := _unbooked_periods(state, subscription)):
-        return str(_("It was paid, and nothing is booked for %(lines)s.")) % {"lines": ", ".join(unpaid)}
+    unbooked = [*_unbooked_periods(state, subscription), *_unbooked_changes(state, subscription)]
+    if state.is_paid and unbooked:
+        return str(_("It was paid, and nothing is booked for %(lines)s.")) % {"lines": ", ".join(unbooked)}
     return _differences(state, row)
 
 
@@ -232,6 +233,13 @@ def _unbooked_periods(state: InvoiceState, subscription: PlanSubscription) -> li
     paying = [line.id for line in state.lines if invoicing.pays_a_period(line, subscription.trial_end)]
     booked = PaidSegment.objects.filter(stripe_line_id__in=paying).values_list("stripe_line_id", flat=True)
     return sorted(set(paying) - set(booked))
+
+
+def _unbooked_changes(state: InvoiceState, subscription: PlanSubscription) -> list[str]:
+    changes = invoicing.changes_within(subscription, state, trial_end=subscription.trial_end)
+    booked = set(Fact.objects.filter(key__in=changes).values_list("key", flat=True))
+    left = [change for key, change in changes.items() if key not in booked]
+    return [line.id for change in left for line in (*change.credited, *change.charged)]
 
 
 def _gone_back(kind: Kind, found: list[listing.Listed], model: Any) -> Iterator[Drift]:

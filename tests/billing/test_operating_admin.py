@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 
 from quickscale_billing import checkout, refunds
-from quickscale_billing.models import Fact, InboxItem, Payment, PlanSubscription, Refund
+from quickscale_billing.models import Customer, Dispute, Fact, InboxItem, Payment, PlanSubscription, Refund
 from quickscale_billing.roles import ROLES, make_roles
 from quickscale_billing.stripe.client import stripe_client
 from quickscale_credits.testing import assert_balance
@@ -65,6 +65,16 @@ def test_a_payment_is_found_by_person_by_any_id_and_by_amount(ada: Any, admin_cl
         assert found(admin_client, query) == 0, query
 
 
+def test_a_payment_is_found_by_what_went_back_of_it_and_by_its_plan(shop: Any, ada: Any, admin_client: Any) -> None:
+    shop.pay(checkout.start(ada, "pro"))
+    plan = Payment.objects.get(invoice__isnull=False)
+    refund = refunds.refund(plan, amount=980, reason="asked", actor=None)
+    shop.dispute(plan.stripe_payment_intent_id)
+    ids = [refund.stripe_id, Dispute.objects.get().stripe_id, plan.invoice.subscription.stripe_id, plan.invoice.number]
+    assert [found(admin_client, query) for query in (*ids, plan.stripe_charge_id)] == [1] * 5
+    assert found(admin_client, Customer.objects.get().stripe_id) == 2  # the pack's, too
+
+
 def test_a_payment_that_is_none_leads_back_to_the_site(admin_client: Any, db: None) -> None:
     assert admin_client.get(f"{ADMIN}payment/nonsense/change/").status_code == 302
 
@@ -84,6 +94,18 @@ def test_the_investigation_tells_the_whole_story(ada: Any, admin_client: Any) ->
     told = [fact.key, "checkout.session.completed", Payment.objects.get().stripe_payment_intent_id, "Grant"]
     for each in (*told, "None: our row is as Stripe has it.", "latest_charge"):
         assert each in page, each
+
+
+def test_the_investigation_of_a_plan_has_its_refills_and_what_was_taken_of_them(
+    shop: Any, ada: Any, admin_client: Any
+) -> None:
+    shop.pay(checkout.start(ada, "pro"))
+    plan = Payment.objects.get(invoice__isnull=False)
+    refunds.refund(plan, amount=plan.amount // 5, reason="asked", actor=None)
+    told = admin_client.get(f"{ADMIN}payment/{plan.pk}/investigate/").context
+    assert sorted(int(entry.amount) for entry in told["entries"]) == [-2_000, 1_000, 10_000]
+    assert sorted(fact.kind for fact in told["facts"]) == ["bonus", "clawback", "period", "refill"]
+    assert [fact.clawback.taken for fact in told["facts"] if fact.kind == "refill"] == [2_000]
 
 
 def test_what_was_paid_back_at_stripe_unheard_is_drift_and_settled_again_with_a_reason(

@@ -15,6 +15,7 @@ from quickscale_billing.models import (
     Fact,
     Invoice,
     Payment,
+    PlanPrice,
     PlanSubscription,
     Purchase,
     Refill,
@@ -327,3 +328,22 @@ def test_a_refill_that_waits_for_the_end_of_a_dispute_is_no_drift(clock: Any, sh
     shop.dispute(charge_of(Payment.objects.get()))
     Calendar(clock, shop).shift(32 * DAY)
     assert of_kind("refill") == []
+
+
+def test_a_paid_change_to_a_price_of_no_plan_is_told_until_the_catalog_names_it(shop: Any, ada: Any) -> None:
+    session = checkout.start(ada, "basic")
+    shop.pay(session)
+    checkout.settle(ada, str(session.stripe_id))
+    subscription, client = PlanSubscription.objects.get(), stripe_client().v1
+    item = client.subscriptions.retrieve(subscription.stripe_id).to_dict()["items"]["data"][0]
+    monthly = {"currency": "usd", "recurring": {"interval": "month"}}
+    price = client.prices.create({"product": item["price"]["product"], "unit_amount": 9900, **monthly}).id
+    items = [{"id": item["id"], "price": price}]
+    client.subscriptions.update(subscription.stripe_id, {"items": items, "proration_behavior": "always_invoice"})
+    invoice = shop.sandbox.all("invoice")[-1]["id"]
+    for _time in range(2):
+        code, told = reconcile("--repair")
+        assert (code, f"not settled  {invoice}: Stripe's price {price} is of no plan here" in told) == (1, True)
+    PlanPrice.objects.filter(plan__slug="pro", interval="month").update(stripe_price_id=price)
+    assert (reconcile("--repair")[0], reconcile()[0]) == (0, 0)
+    assert Fact.objects.get(key=f"upgrade:{invoice}").entry

@@ -124,7 +124,11 @@ class PaymentAdmin(AccountRowsAdmin):
         *("account_id", "amount", "tax", "discount", "refunded", "disputed", "currency", "paid_at"),
         *("stripe_payment_intent_id", "stripe_session_id", "invoice__stripe_id"),
     )
-    stripe_ids = ("stripe_payment_intent_id", "stripe_charge_id", "stripe_session_id", "invoice__stripe_id")
+    stripe_ids = (
+        *("stripe_payment_intent_id", "stripe_charge_id", "stripe_session_id", "invoice__stripe_id", "invoice__number"),
+        *("invoice__subscription__stripe_id", "account__customers__stripe_id"),
+        *("refunds__stripe_id", "disputes__stripe_id"),
+    )
     inlines = (TaxInline, RefundInline, DisputeInline)
     change_form_template = "admin/quickscale_billing/payment.html"
 

@@ -14,13 +14,14 @@ from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quickscale_billing import facts, reconciliation
+from quickscale_billing import clawing_back, facts, reconciliation
 from quickscale_billing.exceptions import BillingError
 from quickscale_billing.models import Fact, InboxItem, Payment
 from quickscale_billing.stripe import endpoints, looking
@@ -69,7 +70,7 @@ def investigate(admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
             return redirect(request.path)
     told, problem = _asked(lambda: looking.payment(str(payment.stripe_payment_intent_id)), payment)
     drift, uncompared = _asked(lambda: looking.differences(payment, told)) if told else ([], "")
-    booked = Fact.objects.filter(stripe_id__in=_ids(payment)).select_related("entry", "clawback").order_by("pk")
+    booked = _booked(payment)
     context = {
         "title": _("Investigate %(payment)s") % {"payment": payment},
         "payment": payment,
@@ -152,6 +153,16 @@ def _settle(payment: Payment) -> None:
 def _ids(payment: Payment) -> list[str]:
     known = [payment.stripe_payment_intent_id, payment.stripe_charge_id, payment.stripe_session_id]
     return [each for each in (*known, payment.invoice.stripe_id if payment.invoice else None) if each]
+
+
+def _booked(payment: Payment) -> QuerySet[Fact]:
+    """What names it at Stripe, what gave credits for its money, and each step in which they were taken."""
+    giving = list(clawing_back.facts_of(payment))
+    taking = Fact.objects.filter(kind=Fact.Kind.CLAWBACK, account=payment.account_id)
+    prefixes = tuple(f"clawback:{fact.key}:" for fact in giving)
+    steps = [pk for pk, key in taking.values_list("pk", "key") if key.startswith(prefixes)]
+    booked = Q(stripe_id__in=_ids(payment)) | Q(pk__in=[*(fact.pk for fact in giving), *steps])
+    return Fact.objects.filter(booked).select_related("entry", "clawback").order_by("pk")
 
 
 def _entries(booked: Any) -> Any:
