@@ -11,7 +11,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from quickscale_credits.ledger.pictures import Booked, Shares, with_shares
-from quickscale_credits.models import LedgerEntry
+from quickscale_credits.models import ArchivedEntries, LedgerEntry
+from quickscale_credits.querysets import ArchiveQuerySet
 from quickscale_credits.spreadsheets import csv_lines
 
 COLUMNS = (
@@ -34,6 +35,18 @@ def entries_between(
     if account_id is not None:
         return _paged(entries.filter(account_id=account_id), "sequence")
     return _paged(entries, "id")
+
+
+def archived_between(
+    *, account_id: int | None = None, since: datetime | None = None, until: datetime | None = None
+) -> ArchiveQuerySet:
+    """What stands for entries that are in files, of which some may belong between these moments."""
+    archives = ArchivedEntries.objects.all()
+    if since is not None:
+        archives = archives.filter(until__gte=since)
+    if until is not None:
+        archives = archives.filter(since__lt=until)
+    return archives if account_id is None else archives.filter(account_id=account_id)
 
 
 def _paged(entries: QuerySet[LedgerEntry], key: str) -> Iterator[Booked]:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from django.apps import apps
 from django.db import models
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from quickscale_credits.conf import owner_model
 from quickscale_credits.exceptions import AppendOnly
 
 if TYPE_CHECKING:
-    from quickscale_credits.models import CreditAccount, CreditGrant, Hold  # noqa: F401 - in type arguments
+    # In type arguments.
+    from quickscale_credits.models import ArchivedEntries, CreditAccount, CreditGrant, Hold  # noqa: F401
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -55,6 +57,13 @@ class AppendOnlyQuerySet(models.QuerySet[Row]):
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         self.update()
+
+
+class ArchiveQuerySet(AppendOnlyQuerySet["ArchivedEntries"]):
+    def number(self) -> int:
+        """How many entries these rows stand for."""
+        numbers = self.aggregate(number=Sum(F("last_sequence") - F("first_sequence") + 1))
+        return numbers["number"] or 0
 
 
 def identifying(owner: models.Model | CreditAccount) -> dict[str, Any]:

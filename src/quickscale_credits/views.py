@@ -31,6 +31,8 @@ def credits(request: HttpRequest, owner: Model) -> HttpResponse:  # noqa: A001
         after=_sequence(request, "after"),
     )
     context = {"filters": filters, "page": page, "query": _filter_query(request), **_standing(owner, account)}
+    if account is not None and page.older is None:
+        context["archived"] = account.archives.number()
     return render(request, "quickscale_credits/credits.html", context)
 
 

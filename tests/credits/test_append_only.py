@@ -2,7 +2,9 @@
 
 import pytest
 from django.core.management import call_command
+from django.core.management.sql import emit_pre_migrate_signal
 from django.db import DatabaseError, connection, models, transaction
+from django.db.migrations import Migration
 from django.test import TransactionTestCase
 
 from quickscale_credits import ledger, triggers
@@ -168,6 +170,8 @@ def test_triggers_are_there_after_a_later_migration_has_rebuilt_the_table(entry)
 
 def alter_the_reason(**lengths):
     """As a migration of ours may do it one day; SQLite copies the table and drops the old one with its triggers."""
+    plan = [(Migration("9999_another_reason", "quickscale_credits"), False)]
+    emit_pre_migrate_signal(verbosity=0, interactive=False, db="default", plan=plan)
     with connection.schema_editor() as editor:
         editor.alter_field(LedgerEntry, *(reason(length) for length in lengths.values()))
 

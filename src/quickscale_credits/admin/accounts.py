@@ -61,7 +61,7 @@ class AccountAdmin(ReadOnly, CsvExport):
     change_form_template = "admin/quickscale_credits/account.html"
     fields = (
         *("owner", "total", "held_now", "available", "debt", "by_type", "expiring_soon"),
-        *("low_balance_threshold", "rows", "created", "modified"),
+        *("low_balance_threshold", "rows", "archived", "created", "modified"),
     )
     readonly_fields = fields
 
@@ -93,6 +93,10 @@ class AccountAdmin(ReadOnly, CsvExport):
     def rows(self, account: CreditAccount) -> SafeString:
         links = ((_rows_url(model, account), model._meta.verbose_name_plural) for model in ROWS_OF_AN_ACCOUNT)
         return format_html_join(" · ", '<a href="{}">{}</a>', links)
+
+    @admin.display(description=_("archived entries"))
+    def archived(self, account: CreditAccount) -> int:
+        return account.archives.number()
 
     def get_urls(self) -> list[URLPattern]:
         give = path(

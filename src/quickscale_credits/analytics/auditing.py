@@ -8,10 +8,17 @@ from typing import Any
 
 from django.db.models import F, QuerySet, Sum
 
-from quickscale_credits.analytics import rolling, rollups
+from quickscale_credits.analytics import archived, rolling, rollups
 from quickscale_credits.analytics.merging import summed
 from quickscale_credits.analytics.reading import as_date
-from quickscale_credits.models import AccountRollup, CreditAccount, LedgerEntry, RollupProgress, UsageRollup
+from quickscale_credits.models import (
+    AccountRollup,
+    ArchivedSum,
+    CreditAccount,
+    LedgerEntry,
+    RollupProgress,
+    UsageRollup,
+)
 
 ATTEMPTS = 3
 ACCOUNTS = 1_000
@@ -38,27 +45,30 @@ def _counted() -> int:
 def _differences() -> Iterator[str]:
     using = rolling.database()
     kinds: Counter[tuple[Any, ...]] = Counter()
-    for entries, first, last in _pages(using):
-        for key, sums in _expected_kinds(entries).items():
+    for entries, gone, first, last in _pages(using):
+        for key, sums in _expected_kinds(entries, gone).items():
             kinds[(*key, "count")] += sums[0]
             kinds[(*key, "amount")] += sums[1]
-        yield from _account_differences(entries, first, last, using)
+        yield from _account_differences(entries, gone, first, last)
     yield from _kind_differences(kinds, using)
 
 
-def _pages(using: str) -> Iterator[tuple[QuerySet[LedgerEntry], int, int]]:
-    """The counted entries of so many accounts at a time."""
+def _pages(using: str) -> Iterator[tuple[QuerySet[LedgerEntry], QuerySet[ArchivedSum], int, int]]:
+    """The counted entries of so many accounts at a time, those that were archived among them."""
     after = 0
     counted = LedgerEntry.objects.using(using).filter(sequence__lte=F("account__rollup_progress__sequence"))
     accounts = CreditAccount.objects.using(using).order_by("pk").values_list("pk", flat=True)
     while ids := list(accounts.filter(pk__gt=after)[:ACCOUNTS]):
-        yield counted.filter(account_id__gte=ids[0], account_id__lte=ids[-1]), ids[0], ids[-1]
+        entries = counted.filter(account_id__gte=ids[0], account_id__lte=ids[-1])
+        gone = archived.sums().filter(archive__account_id__gte=ids[0], archive__account_id__lte=ids[-1])
+        yield entries, gone, ids[0], ids[-1]
         after = ids[-1]
 
 
-def _expected_kinds(entries: QuerySet[LedgerEntry]) -> Sums:
+def _expected_kinds(entries: QuerySet[LedgerEntry], gone: QuerySet[ArchivedSum]) -> Sums:
     by = ["of_day", "of_kind", "of_type", "of_reason"]
-    rows = summed(rollups.by_kind(entries), by=by, sums=["SUM(number)", "SUM(total)"])
+    parts = [*rollups.by_kind(entries), *archived.by_kind(gone)]
+    rows = summed(parts, by=by, sums=["SUM(number)", "SUM(total)"])
     return {(as_date(day), *key): (int(count), int(micro)) for day, *key, count, micro in rows}
 
 
@@ -77,11 +87,13 @@ def _kind_differences(expected: Counter[tuple[Any, ...]], using: str) -> Iterato
             yield f"{day} {kind} {credit_type} {reason}: {what} {found[key]} instead of {expected[key]}"
 
 
-def _account_differences(entries: QuerySet[LedgerEntry], first: int, last: int, using: str) -> Iterator[str]:
-    rows = AccountRollup.objects.using(using).filter(account_id__gte=first, account_id__lte=last)
+def _account_differences(
+    entries: QuerySet[LedgerEntry], gone: QuerySet[ArchivedSum], first: int, last: int
+) -> Iterator[str]:
+    rows = AccountRollup.objects.using(entries.db).filter(account_id__gte=first, account_id__lte=last)
     named = rows.annotate(of_span=F("span"), of_start=F("start"), number=F("spends"), total=F("spent"))
     found = _spends([named.values_list("of_span", "of_start", "account_id", "number", "total")])
-    expected = _spends(rollups.by_account(entries))
+    expected = _spends([*rollups.by_account(entries), *archived.by_account(gone)])
     for key in sorted(expected.keys() | found.keys()):
         if expected.get(key) != found.get(key):
             span, start, account = key

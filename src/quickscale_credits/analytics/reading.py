@@ -9,17 +9,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from quickscale_credits.amounts import from_micro
-from quickscale_credits.analytics import rolling, rollups
+from quickscale_credits.analytics import archived, rolling, rollups
 from quickscale_credits.analytics.comparing import Compared
 from quickscale_credits.analytics.memory import asked_about, remembered
 from quickscale_credits.analytics.merging import summed
 from quickscale_credits.analytics.periods import Granularity, Period
-from quickscale_credits.models import AccountRollup, LedgerEntry, UsageRollup
+from quickscale_credits.models import AccountRollup, CreditAccount, LedgerEntry, UsageRollup
 
 ONE_DAY = timedelta(days=1)
 NONE = Q(pk__lt=0)
@@ -63,6 +63,8 @@ def _flows(compared: Compared, *, since_ever: bool = False) -> list[tuple[Period
     columns = ("kind", "credit_type", "reason", "count", "amount")
     parts = [counted.annotate(number=compared.number_of_day("day")).values_list("number", *columns)]
     parts += rollups.by_kind(uncounted().filter(times), place_of=compared.number_of_time)
+    if not has_rollups:
+        parts += archived.by_kind(archived.sums().filter(days), day=compared.number_of_day("day"))
     rows = summed(parts, by=["number", "kind", "credit_type"], sums=["SUM(amount)"])
     return [_flow(compared, *row) for row in rows]
 
@@ -82,20 +84,22 @@ def uncounted() -> QuerySet[LedgerEntry]:
     entries = LedgerEntry.objects.using(rolling.database()).order_by()
     if rolling.usable_watermark(rollups.name) is None:
         return entries
-    counted = Coalesce("account__rollup_progress__sequence", 0)
-    return entries.filter(pk__gte=_first_uncounted(), sequence__gt=counted)
+    # As an alias: in the filter itself Django would leave out the accounts of which nothing is counted.
+    behind = entries.alias(counted=Coalesce("account__rollup_progress__sequence", 0))
+    return behind.filter(pk__gte=_first_uncounted(), sequence__gt=F("counted"))
 
 
 @remembered
 def _first_uncounted() -> int:
     """The least id that such an entry has: without it, databases would look for them among all entries.
 
-    An account's ids ascend with its sequences, so it is that of the first one of some account that is behind.
+    An account's ids ascend with its sequences, so it is that of the first one of some account that is behind: the next
+    that is there, where the next number was archived and all are being counted anew.
     """
-    using = rolling.database()
-    done = Coalesce("account__rollup_progress__sequence", 0)
-    behind = LedgerEntry.objects.using(using).filter(account__sequence__gt=done, sequence=done + 1)
-    first = behind.aggregate(first=Min("pk"))["first"]
+    done = Coalesce("rollup_progress__sequence", 0)
+    following = LedgerEntry.objects.filter(account=OuterRef("pk"), sequence__gt=OuterRef("done")).order_by("sequence")
+    accounts = CreditAccount.objects.using(rolling.database()).annotate(done=done).filter(sequence__gt=F("done"))
+    first = accounts.annotate(next=Subquery(following.values("pk")[:1])).aggregate(first=Min("next"))["first"]
     return LATEST_ID if first is None else first
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import BigIntegerField, Case, Count, DateField, F, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncDate, TruncMonth
 
-from quickscale_credits.analytics import rolling
+from quickscale_credits.analytics import archived, rolling
 from quickscale_credits.analytics.merging import merge
 from quickscale_credits.analytics.periods import reporting_zone
 from quickscale_credits.models import (
@@ -50,6 +50,7 @@ def rebuild() -> Iterator[int]:
         rolling.reset_watermark(name)
         for model in (UsageRollup, AccountRollup, RollupProgress):
             model.objects.using(using).all().delete()
+        _merge(archived.by_kind(archived.sums()), archived.by_account(archived.sums()))
     yield from roll_up()
 
 
@@ -103,9 +104,13 @@ def under_way(using: str) -> QuerySet[LedgerEntry]:
 
 
 def add_up(entries: QuerySet[LedgerEntry]) -> None:
-    for part in by_kind(entries):
+    _merge(by_kind(entries), by_account(entries))
+
+
+def _merge(kinds: list[QuerySet[Any]], accounts: list[QuerySet[Any]]) -> None:
+    for part in kinds:
         merge(part, UsageRollup, key=["day", "kind", "credit_type", "reason"], added=["count", "amount"])
-    for part in by_account(entries):
+    for part in accounts:
         merge(part, AccountRollup, key=["span", "start", "account"], added=["spends", "spent"])
 
 

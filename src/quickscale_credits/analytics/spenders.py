@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from quickscale_credits.amounts import from_micro
-from quickscale_credits.analytics import rolling, rollups
+from quickscale_credits.analytics import archived, rolling, rollups
 from quickscale_credits.analytics.comparing import Compared
 from quickscale_credits.analytics.memory import asked_about, remembered
 from quickscale_credits.analytics.merging import told
@@ -87,7 +87,13 @@ def _spends(period: Period) -> list[QuerySet[Any]]:
     live = uncounted().filter(Compared(period).whole.within("created_at"), kind=rollups.Kind.SPEND)
     live = live.annotate(place=Among("created_at", times), less=-F("amount"))
     found: list[QuerySet[Any]] = [rows.filter(each) for of in (period.previous, period) for each in spans(of)]
-    return [*found, live.values_list("place", "account_id", "less")]
+    found.append(live.values_list("place", "account_id", "less"))
+    if not has_rollups:
+        whole = Compared(period).whole
+        gone = archived.sums().filter(kind=rollups.Kind.SPEND, day__gte=whole.start, day__lte=whole.end)
+        gone = gone.annotate(place=Among("day", days), less=-F("amount"))
+        found.append(gone.values_list("place", "archive__account_id", "less"))
+    return found
 
 
 _STATEMENT = """

@@ -10,9 +10,9 @@ from itertools import groupby
 from quickscale_credits.amounts import sum_to_micro
 from quickscale_credits.fields import NEVER
 from quickscale_credits.ledger.book import Kind, State, state_of
-from quickscale_credits.ledger.pictures import PAGE, Booked, Picture, Shares, entries, holds
-from quickscale_credits.ledger.sealing import ENTRY, GRANT, HOLD, seal_of
-from quickscale_credits.models import CreditAccount, CreditGrant, Hold, LedgerEntry
+from quickscale_credits.ledger.pictures import PAGE, Picture, Row, Shares, entries, holds
+from quickscale_credits.ledger.sealing import ENTRY, GRANT, HOLD, seal_of, seal_of_archive
+from quickscale_credits.models import ArchivedEntries, CreditAccount, CreditGrant, Hold, LedgerEntry
 
 Finding = tuple[str, str]
 Amounts = dict[int, int]
@@ -49,12 +49,12 @@ def findings(seen: Sequence[Picture], using: str) -> Iterator[tuple[CreditAccoun
             yield accounts[hold.account_id], finding
 
 
-def _in_step(rows: Iterator[Booked]) -> Callable[[int], Iterator[Booked]]:
+def _in_step(rows: Iterator[Row]) -> Callable[[int], Iterator[Row]]:
     """A function to ask for the rows of one account after the other, in the order in which they come."""
     groups = groupby(rows, key=lambda row: row[0].account_id)
     waiting = next(groups, None)
 
-    def of(account_id: int) -> Iterator[Booked]:
+    def of(account_id: int) -> Iterator[Row]:
         nonlocal waiting
         if waiting is not None and waiting[0] == account_id:
             yield from waiting[1]
@@ -63,10 +63,12 @@ def _in_step(rows: Iterator[Booked]) -> Callable[[int], Iterator[Booked]]:
     return of
 
 
-def _findings(picture: Picture, booked: Iterator[Booked], using: str) -> Iterator[Finding]:
+def _findings(picture: Picture, booked: Iterator[Row], using: str) -> Iterator[Finding]:
     account, flows = picture.account, Flows()
     for entry, shares in booked:
-        if entry.sequence <= account.sequence:  # those after it were booked since the picture was taken
+        if isinstance(entry, ArchivedEntries):
+            yield from _archive(entry, flows)
+        elif entry.sequence <= account.sequence:  # those after it were booked since the picture was taken
             yield from _entry(entry, shares, flows)
     yield from _origins(account, flows, using)
     held = _amounts()
@@ -97,6 +99,27 @@ def _entry(entry: LedgerEntry, shares: Shares, flows: Flows) -> Iterator[Finding
     if entry.debt < 0 or (entry.debt and entry.kind != Kind.REVOCATION):
         yield "debt", f"entry {entry.sequence} makes a debt of {entry.debt}"
     yield from _parts(entry, shares, flows)
+
+
+def _archive(archive: ArchivedEntries, flows: Flows) -> Iterator[Finding]:
+    """What is in a file counts as it is summed up: number and balance go on behind it."""
+    sums, which = list(archive.sums.all()), f"the archive of entries {archive}"
+    before, after = sum_to_micro(archive.balance_before), sum_to_micro(archive.balance_after)
+    if archive.first_sequence != flows.count + 1:
+        yield "sequence", f"{which} does not begin with {flows.count + 1}"
+    if before != flows.balance:
+        yield "balance-chain", f"before {which} the balance is not {archive.balance_before}"
+    if sum(sum_to_micro(each.amount) for each in sums) != after - before:
+        yield "archive-sums", f"the sums of {which} do not add up to it"
+    if sum(each.entries for each in sums) != archive.last_sequence - archive.first_sequence + 1:
+        yield "archive-sums", f"the sums of {which} are of other entries"
+    if archive.seal != seal_of_archive(archive, sums):
+        yield "archive-seal", f"{which} is not as it was written"
+    flows.count, flows.balance = archive.last_sequence, after
+    for each in sums:
+        flows.left[each.grant_id] += sum_to_micro(each.amount)
+        if each.kind == Kind.EXPIRY:
+            flows.expired[each.grant_id] -= sum_to_micro(each.amount)
 
 
 def _parts(entry: LedgerEntry, shares: Shares, flows: Flows) -> Iterator[Finding]:

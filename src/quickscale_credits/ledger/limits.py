@@ -11,7 +11,7 @@ from quickscale_credits.amounts import MAX_TOTAL, from_micro, sum_to_micro, to_m
 from quickscale_credits.exceptions import SpendingLimitExceeded
 from quickscale_credits.ledger.book import Book, Kind
 from quickscale_credits.ledger.requests import Request
-from quickscale_credits.models import Hold, LedgerEntry, SpendingLimit
+from quickscale_credits.models import ArchivedSum, Hold, LedgerEntry, SpendingLimit
 
 Period = SpendingLimit.Period
 
@@ -52,14 +52,18 @@ def _spent(book: Book, limit: SpendingLimit) -> int:
     """What was spent in the period and not reversed since, and what is held now."""
     spends = LedgerEntry.objects.using(book.using).filter(account_id=book.id, kind=Kind.SPEND)
     holds = Hold.objects.using(book.using).filter(account_id=book.id, status=Hold.Status.OPEN, expires_at__gt=book.now)
+    # What is archived is older than any period but the one without end.
+    archived = ArchivedSum.objects.using(book.using).filter(archive__account_id=book.id, kind=Kind.SPEND)
     if (start := period_start(limit.period, book.now)) is not None:
+        archived = archived.none()
         spends = spends.filter(created_at__gte=start)
     if limit.member_id is not None:
         spends = spends.filter(actor=str(limit.member_id))
         holds = holds.filter(actor=str(limit.member_id))
+        archived = archived.filter(actor=str(limit.member_id))
     reversals = LedgerEntry.objects.using(book.using).filter(kind=Kind.REVERSAL, origin__in=spends)
-    return _sum(holds) - _sum(spends) - _sum(reversals)
+    return _sum(holds) - _sum(spends) - _sum(archived) - _sum(reversals)
 
 
-def _sum(rows: QuerySet[LedgerEntry] | QuerySet[Hold]) -> int:
+def _sum(rows: QuerySet[LedgerEntry] | QuerySet[Hold] | QuerySet[ArchivedSum]) -> int:
     return sum_to_micro(rows.aggregate(sum=Sum("amount"))["sum"])

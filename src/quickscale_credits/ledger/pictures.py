@@ -6,15 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from heapq import merge
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from quickscale_credits.models import Allocation, CreditAccount, CreditGrant, Hold, LedgerEntry
+from quickscale_credits.models import Allocation, ArchivedEntries, CreditAccount, CreditGrant, Hold, LedgerEntry
 
 PAGE = 2000
 
 Shares = dict[int, Decimal]
 Booked = tuple[LedgerEntry, Shares]
+Row = tuple[LedgerEntry | ArchivedEntries, Shares]
 
 
 @dataclass
@@ -53,11 +55,23 @@ def take(ids: Sequence[int], using: str) -> list[Picture]:
     return list(found.values())
 
 
-def entries(ids: Sequence[int], using: str) -> Iterator[Booked]:
-    """By account and sequence.
+def entries(ids: Sequence[int], using: str) -> Iterator[Row]:
+    """By account and sequence; what stands for archived entries stands in their place."""
+    yield from merge(_entries(ids, using), _archives(ids, using), key=lambda row: (row[0].account_id, row[0].sequence))
 
-    A page at a time: MySQL's drivers fetch all of a query, and an open cursor would keep writers out of SQLite.
-    """
+
+def _archives(ids: Sequence[int], using: str) -> Iterator[Row]:
+    rows = ArchivedEntries.objects.using(using).prefetch_related("sums").order_by("account_id", "first_sequence")
+    page = list(rows.filter(account_id__in=ids)[:PAGE])
+    while page:
+        yield from ((archive, {}) for archive in page)
+        last = page[-1]
+        rest = Q(account_id__in=[pk for pk in ids if pk > last.account_id])
+        page = list(rows.filter(rest | Q(account_id=last.account_id, first_sequence__gt=last.first_sequence))[:PAGE])
+
+
+def _entries(ids: Sequence[int], using: str) -> Iterator[Row]:
+    """A page at a time: MySQL's drivers fetch all of a query, and an open cursor would keep writers out of SQLite."""
     rows = LedgerEntry.objects.using(using).order_by("account_id", "sequence")
     page = list(rows.filter(account_id__in=ids)[:PAGE])
     while page:

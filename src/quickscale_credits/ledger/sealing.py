@@ -6,14 +6,18 @@ It is no secret: it shows an accident or a careless hand, not an attacker who kn
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model
 
 from quickscale_credits.amounts import sum_to_micro
+
+if TYPE_CHECKING:
+    from quickscale_credits.models import ArchivedEntries, ArchivedSum
 
 GRANT = ("account_id", "credit_type", "priority", "expires_at", "amount", "created_at")
 ENTRY = (
@@ -24,6 +28,11 @@ HOLD = (
     *("account_id", "amount", "expires_at", "grant_id"),
     *("reason", "reference", "idempotency_key", "fingerprint", "actor", "metadata", "created_at"),
 )
+ARCHIVE = (
+    *("account_id", "first_sequence", "last_sequence", "balance_before", "balance_after"),
+    *("since", "until", "digest", "archived_at"),
+)
+ARCHIVED_SUM = ("day", "kind", "grant_id", "reason", "actor", "entries", "parts", "amount")
 
 _PLAIN = {int, str, type(None)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,8 +47,18 @@ def seal(values: list[Any]) -> int:
 
 def seal_of(row: Model, names: tuple[str, ...]) -> int:
     """The seal that this row should bear."""
+    return seal(_values(row, names))
+
+
+def seal_of_archive(archive: ArchivedEntries, sums: Iterable[ArchivedSum]) -> int:
+    """The seal that the archive should bear: of its own columns, and of those of its sums in whatever order."""
+    parts = sorted([str(value) for value in _values(each, ARCHIVED_SUM)] for each in sums)
+    return seal([*_values(archive, ARCHIVE), *(text for part in parts for text in part)])
+
+
+def _values(row: Model, names: tuple[str, ...]) -> list[Any]:
     values = [getattr(row, name) for name in names]
-    return seal([sum_to_micro(value) if isinstance(value, Decimal) else value for value in values])
+    return [sum_to_micro(value) if isinstance(value, Decimal) else value for value in values]
 
 
 def digest(texts: list[str]) -> int:

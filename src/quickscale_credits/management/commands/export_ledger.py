@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from quickscale_credits.exporting import as_csv, as_jsonl, entries_between
+from quickscale_credits.exporting import archived_between, as_csv, as_jsonl, entries_between
 from quickscale_credits.management.ledger_command import LedgerCommand, named_owner
 from quickscale_credits.models import CreditAccount
+from quickscale_credits.querysets import ArchiveQuerySet
 
 
 class Command(LedgerCommand):
@@ -28,17 +30,26 @@ class Command(LedgerCommand):
         parser.add_argument("--until", metavar="TIME", help="before this day or moment")
 
     def run(self, *, format: str, output: Path | None, owner: str | None, **options: Any) -> None:  # noqa: A002
-        entries = entries_between(
-            account_id=None if owner is None else _account_id(owner),
-            since=_moment("--since", options["since"]),
-            until=_moment("--until", options["until"]),
-        )
-        counted = iter(self.counted(entries, "entries"))
+        which: dict[str, Any] = {
+            "account_id": None if owner is None else _account_id(owner),
+            "since": _moment("--since", options["since"]),
+            "until": _moment("--until", options["until"]),
+        }
+        counted = iter(self.counted(entries_between(**which), "entries"))
         lines = as_csv(counted) if format == "csv" else as_jsonl(counted)
         if output is None:
             self._write_to_standard_output(lines)
         else:
             self._write_to_file(lines, output)
+        self._tell_of_archived(archived_between(**which))
+
+    def _tell_of_archived(self, archives: ArchiveQuerySet) -> None:
+        if number := archives.number():
+            last = archives.aggregate(last=Max("until"))["last"]
+            self.stderr.write(
+                f"{number} entries, the last of {last.astimezone(UTC).date()}, were archived: they are not here, "
+                "but in the files of archive_entries."
+            )
 
     def _write_to_standard_output(self, lines: Iterator[str]) -> None:
         self.stdout.ending = ""
