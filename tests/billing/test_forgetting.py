@@ -46,6 +46,8 @@ MAY_STAY = {
     "quickscale_credits.Hold": dict.fromkeys(
         ["reason", "reference", "idempotency_key", "actor", "metadata"], IMMUTABLE
     ),
+    "quickscale_credits.ArchivedEntries": {"digest": "a hash of what is in a file"},
+    "quickscale_credits.ArchivedSum": dict.fromkeys(["reason", "actor"], IMMUTABLE),
     "quickscale_credits.UsageRollup": {"reason": COUNTED},
     "quickscale_credits.RollupWatermark": {"name": OURS, "time_zone": OURS},
     "quickscale_credits.RedeemCode": {"code": CONFIGURED},

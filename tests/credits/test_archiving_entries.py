@@ -17,6 +17,7 @@ from quickscale_credits.analytics.answers import ask
 from quickscale_credits.archives import as_line, columns_of
 from quickscale_credits.exceptions import IdempotencyConflict, SpendingLimitExceeded
 from quickscale_credits.ledger import pictures
+from quickscale_credits.ledger.sealing import seal_of_archive
 from quickscale_credits.models import (
     AccountRollup,
     Allocation,
@@ -34,6 +35,7 @@ from quickscale_services.models import ServiceRun
 from tests.credits.business import Business
 from tests.credits.commands import run
 from tests.credits.crowds import owners
+from tests.credits.test_tampering import another, behind_the_triggers, found, is_noticed
 from tests.services.samples import CountWords
 from tests.stories.threads import at_once
 
@@ -413,6 +415,63 @@ def test_nothing_goes_before_anything_was_added_up(user, clock, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# What is damaged, and what was before
+
+
+@committed
+@pytest.mark.once
+@pytest.mark.parametrize("model", [ArchivedEntries, ArchivedSum])
+def test_what_stands_for_entries_cannot_be_tampered_with_unnoticed(user, clock, tmp_path, model):
+    fund(user, 3, credit_type="promotional")
+    assert goes(spent(user, clock), tmp_path)
+    assert ArchivedSum.objects.count() == 2
+    unnoticed = []
+    with behind_the_triggers():
+        for row in models.QuerySet(model):
+            changes = [{field.attname: another(row, field)} for field in model._meta.concrete_fields]
+            changes = [None, *(change for change in changes if "id" not in change)]
+            unnoticed += [change for change in changes if not is_noticed(row, change)]
+    assert unnoticed == []
+
+
+@committed
+@pytest.mark.once
+@pytest.mark.parametrize("by", [{"kind": "expiry"}, {"amount": -1}, {"entries": 7}, {"grant": None}])
+def test_sums_that_were_sealed_anew_still_have_to_agree(user, clock, tmp_path, by):
+    assert goes(spent(user, clock), tmp_path)
+    others = fund(user, 10).grant
+    with behind_the_triggers():
+        models.QuerySet(ArchivedSum).update(**{name: value or others for name, value in by.items()})
+        row = ArchivedEntries.objects.get()
+        models.QuerySet(ArchivedEntries).update(seal=seal_of_archive(row, row.sums.all()))
+        assert found()
+
+
+@committed
+def test_triggers_of_an_earlier_version_are_replaced(user, clock, tmp_path):
+    entry = spent(user, clock)
+    with triggers.lifted("default"), connection.cursor() as cursor:
+        for statement in EARLIER[connection.vendor]:
+            cursor.execute(statement)
+    assert goes(entry, tmp_path)
+    assert triggers.missing("default") == []
+
+
+ENTRIES = "quickscale_credits_ledgerentry"
+REFUSING = "quickscale_credits_refuse_change"
+EARLIER = {
+    "sqlite": [
+        f"CREATE TRIGGER {ENTRIES}_no_delete BEFORE DELETE ON {ENTRIES} BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+    ],
+    "mysql": [
+        f"CREATE TRIGGER {ENTRIES}_no_delete BEFORE DELETE ON {ENTRIES} FOR EACH ROW SIGNAL SQLSTATE '45000'",
+    ],
+    "postgresql": [
+        f"CREATE TRIGGER {ENTRIES}_no_change BEFORE DELETE ON {ENTRIES} FOR EACH ROW EXECUTE FUNCTION {REFUSING}()"
+    ],
+}
+
+
 # What is told
 
 
@@ -474,6 +533,24 @@ def test_an_archive_made_while_accounts_are_verified_does_not_look_like_damage(m
         with connection.execute_wrapper(archiving_meanwhile):
             assert ledger.verify().ok
         assert in_between
+
+
+def test_what_another_archive_takes_meanwhile_is_not_filed_in_part(months, tmp_path, monkeypatch):
+    """It has gone with its allocations between the reading of the entries and that of what goes with them."""
+    entries, gone = LedgerEntry.objects.count(), []
+
+    def another_archive(execute, sql, params, many, context):
+        if "holdallocation" in sql.partition("FROM")[2] and not gone:
+            gone.append(True)
+            archive(tmp_path / "second.jsonl")
+        return execute(sql, params, many, context)
+
+    monkeypatch.setattr(pictures, "PAGE", 2000)
+    with connection.execute_wrapper(another_archive):
+        said = archive(tmp_path / "first.jsonl")
+    assert said.startswith("0 entries")
+    assert len(lines(tmp_path / "second.jsonl")) == entries - LedgerEntry.objects.count() > 0
+    assert lines(tmp_path / "first.jsonl") == []
 
 
 @committed

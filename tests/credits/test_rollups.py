@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from quickscale_credits import ledger
-from quickscale_credits.analytics import reading, rollups
+from quickscale_credits.analytics import Period, reading, rollups
 from quickscale_credits.conf import conf
 from quickscale_credits.ledger import expiring
 from quickscale_credits.models import AccountRollup, LedgerEntry, RollupProgress, UsageRollup
@@ -270,3 +270,12 @@ def test_sqlite_knows_its_tables_afterwards_and_is_asked_for_no_more_than_before
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA analysis_limit")
         assert cursor.fetchone() == (0,)
+
+
+def test_reports_have_an_account_that_was_made_since_the_last_run(user, clock):
+    run("rollup_usage")
+    fund(user, 10)
+    ledger.spend(user, 4, reason="page")
+    period = Period.last_days(7)
+    assert {(flow.kind, flow.amount) for flow in reading.flows(period)} == {("grant", 10), ("spend", -4)}
+    assert reading.active_accounts(period) == 1

@@ -29,9 +29,12 @@ class Filed:
 
 
 def filed(entries: Sequence[LedgerEntry], using: str) -> list[Filed]:
+    """Those of these entries that are still there when all that goes with them was read: else it may be in part."""
     rows = Hold.objects.using(using).filter(entry__in=[entry.pk for entry in entries]).prefetch_related("allocations")
     holds = {hold.entry_id: hold for hold in rows}
-    return [_filed(entry, shares, holds.get(entry.pk)) for entry, shares in with_shares(entries, using)]
+    booked = list(with_shares(entries, using))
+    there = LedgerEntry.objects.using(using).in_bulk([entry.pk for entry in entries])
+    return [_filed(entry, shares, holds.get(entry.pk)) for entry, shares in booked if entry.pk in there]
 
 
 def _filed(entry: LedgerEntry, shares: Shares, hold: Hold | None) -> Filed:
