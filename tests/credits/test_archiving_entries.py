@@ -4,6 +4,7 @@ import json
 import signal
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -525,21 +526,30 @@ def exported(capsys, *options):
 # At once, and cut off
 
 
-def test_archives_made_while_accounts_are_verified_do_not_look_like_damage(months, tmp_path):
-    """One before each page that is read, also of accounts that are looked at again because of the one before."""
-    days, at_work = iter(range(60, 30, -3)), []
+@pytest.mark.parametrize("again", range(3, 15))
+def test_archives_made_while_an_account_is_verified_do_not_look_like_damage(user, clock, tmp_path, again):
+    """One when the second page is read, and one at any moment later: also when the account is looked at again."""
+    fund(user, 100)
+    for _ in range(2):
+        for _ in range(20):
+            ledger.spend(user, 1, reason="report")
+        clock.shift(timedelta(days=20))
+    ledger.spend(user, 1, reason="last")
+    later(clock)
+    moments, pages = {2: before(65), again: before(50)}, count(1)
 
     def archiving_meanwhile(execute, sql, params, many, context):
         is_page = sql.startswith("SELECT") and "ORDER BY" in sql and "ledgerentry" in sql.split("FROM")[1]
-        if is_page and not at_work and (age := next(days, None)):
-            at_work.append(age)
-            run("archive_entries", "--before", before(age), "--output", tmp_path / f"{age}.jsonl")
-            at_work.clear()
+        if is_page and moments and (number := next(pages)) in moments:
+            day, rest = moments.pop(number), dict(moments)
+            moments.clear()  # what the command itself reads is none of these pages
+            run("archive_entries", "--before", day, "--output", tmp_path / f"{number}.jsonl")
+            moments.update(rest)
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(archiving_meanwhile):
         assert ledger.verify().problems == ()
-    assert sum(bool(lines(path)) for path in tmp_path.iterdir()) > 5
+    assert [len(lines(path)) for path in tmp_path.iterdir()] == [20, 20][: 2 - len(moments)]
 
 
 def test_what_another_archive_takes_meanwhile_is_not_filed_in_part(months, tmp_path, monkeypatch):
