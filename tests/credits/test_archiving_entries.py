@@ -536,7 +536,7 @@ def test_archives_made_while_an_account_is_verified_do_not_look_like_damage(user
         clock.shift(timedelta(days=20))
     ledger.spend(user, 1, reason="last")
     later(clock)
-    moments, pages = {2: before(65), again: before(50)}, count(1)
+    moments, pages = {2: before(90), again: before(70)}, count(1)
 
     def archiving_meanwhile(execute, sql, params, many, context):
         is_page = sql.startswith("SELECT") and "ORDER BY" in sql and "ledgerentry" in sql.split("FROM")[1]
@@ -629,12 +629,20 @@ KILLED = """
     moments = count(1)
     kinds = sys.argv[4].split(",")
 
+    def kill_at(kind):
+        if kind in kinds and next(moments) == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def kill(execute, sql, *arguments):
         result = execute(sql, *arguments)
-        if sql.split()[0] in kinds and next(moments) == int(sys.argv[1]):
-            os.kill(os.getpid(), signal.SIGKILL)
+        kill_at(sql.split()[0])
         return result
 
+    def commit(committing=connection.commit):
+        committing()
+        kill_at("COMMIT")
+
+    connection.commit = commit
     with connection.execute_wrapper(kill):
         call_command("archive_entries", before=sys.argv[2], output=Path(sys.argv[3]))
 """
@@ -642,7 +650,9 @@ WRITES = "INSERT,DELETE"
 
 
 @committed
-@pytest.mark.parametrize("moment", [*((number, WRITES) for number in (1, 2, 3, 5, 6, 9)), (30, "SELECT")])
+@pytest.mark.parametrize(
+    "moment", [*((number, WRITES) for number in (1, 2, 3, 5, 6, 9)), (2, "COMMIT"), (30, "SELECT")]
+)
 def test_a_command_that_is_killed_loses_nothing_and_runs_again(months, spawn, tmp_path, moment):
     number, kinds = moment
     entries, was = set(LedgerEntry.objects.values_list("pk", flat=True)), standing()
