@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from quickscale_credits import ledger
-from quickscale_credits.analytics import Period, reading, rollups
+from quickscale_credits.analytics import Period, reading, rollups, spenders
 from quickscale_credits.conf import conf
 from quickscale_credits.ledger import expiring
 from quickscale_credits.models import AccountRollup, LedgerEntry, RollupProgress, UsageRollup
@@ -278,4 +278,4 @@ def test_reports_have_an_account_that_was_made_since_the_last_run(user, clock):
     ledger.spend(user, 4, reason="page")
     period = Period.last_days(7)
     assert {(flow.kind, flow.amount) for flow in reading.flows(period)} == {("grant", 10), ("spend", -4)}
-    assert reading.active_accounts(period) == 1
+    assert spenders.number(period) == 1
