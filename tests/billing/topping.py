@@ -1,6 +1,10 @@
 """An owner with a card who lets a pack be bought by itself."""
 
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from django.core.management import call_command
 
 from quickscale_billing import payment_methods, topup
 from quickscale_billing.models import AutoTopUp, TopUp
@@ -41,3 +45,19 @@ def attempts() -> list[str]:
 def charges(simulator: Any) -> list[int]:
     """What was really paid at Stripe."""
     return [each["amount"] for each in simulator.sandbox.all("charge") if each["paid"]]
+
+
+def sweep() -> None:
+    call_command("top_up", verbosity=0)
+
+
+def reason() -> str:
+    return AutoTopUp.objects.get().reason
+
+
+def confirm(shop: Any) -> None:
+    """On Stripe's page of the invoice."""
+    shop.webhooks.hold()
+    body = urlencode({"cardNumber": "4242424242424242"}).encode()
+    urlopen(TopUp.objects.pending().get().hosted_url, body).close()
+    shop.webhooks.deliver()
