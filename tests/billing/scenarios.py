@@ -68,6 +68,20 @@ SCENARIOS: dict[str, list[tuple[str, *tuple[Any, ...]]]] = {
     "a dispute that is won": [("buy", "large"), ("dispute",), ("close_dispute", "won")],
     "a dispute that is lost": [("buy", "large"), ("pay_back", 1470), ("dispute",), ("close_dispute", "lost")],
     "an inquiry": [("buy", "large"), ("dispute", {"inquiry": True}), ("close_dispute", "lost")],
+    "an inquiry paid back in part that becomes a dispute": [
+        ("buy", "large"),
+        ("dispute", {"inquiry": True}),
+        ("pay_back", 1470),
+        ("escalate",),
+        ("close_dispute", "lost"),
+    ],
+    "a refund that fails while the rest is disputed": [
+        ("buy", "large"),
+        ("pay_back", 1470),
+        ("dispute",),
+        ("fail_refund",),
+        ("close_dispute", "lost"),
+    ],
     "a first period paid back": [("buy", "pro"), ("pay_back", 4900)],
     "a year paid back in part": [("buy", "basic", {"interval": "year"}), ("pay_back", 4500), ("wait", MONTH)],
     "a year that is disputed": [("buy", "basic", {"interval": "year"}), ("dispute",), ("wait", MONTH)],
@@ -159,6 +173,9 @@ class Play:
 
     def dispute(self, **options: Any) -> None:
         self.calendar.simulator.dispute(self.calendar.simulator.sandbox.all("charge")[0], **options)
+
+    def escalate(self) -> None:
+        self.calendar.simulator.escalate(self.calendar.simulator.sandbox.all("dispute")[0])
 
     def close_dispute(self, status: str) -> None:
         self.calendar.simulator.close_dispute(self.calendar.simulator.sandbox.all("dispute")[0], status)
