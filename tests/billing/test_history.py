@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,6 +21,7 @@ from quickscale_billing.history.merging import page_of
 from quickscale_billing.models import CreditPack, Invoice, Payment, Purchase
 from quickscale_credits import ledger
 from quickscale_credits.testing import fund
+from quickscale_services import registry
 from tests.billing.time import Calendar
 from tests.billing.webhooks import connect
 
@@ -281,6 +283,18 @@ def test_the_admin_sees_the_same_timeline_on_an_accounts_page(calendar, buyer):
     page = text_of(admin.get(f"/admin/quickscale_credits/creditaccount/{buyer.credit_account.pk}/change/"))
     for words in ("Timeline", "1000 credits", "49.00 USD", "text-summary"):
         assert words in page
+
+
+def test_who_may_see_accounts_alone_sees_neither_their_payments_nor_their_runs(calendar, buyer, django_user_model):
+    buy(calendar, buyer, "large")
+    registry["text-summary"].run(buyer, text="One. Two. Three.")
+    clerk, browser = django_user_model.objects.create_user("clerk", is_staff=True), Client()
+    browser.force_login(clerk)
+    address = f"/admin/quickscale_credits/creditaccount/{buyer.credit_account.pk}/change/"
+    both = {"Timeline", "Service runs"}
+    for codename, shown in [("view_creditaccount", set()), ("view_payment", {"Timeline"}), ("view_servicerun", both)]:
+        clerk.user_permissions.add(Permission.objects.get(codename=codename))
+        assert {str(each.title) for each in browser.get(address).context["sections"]} == shown
 
 
 @pytest.mark.parametrize("path", ["/credits/", "/credits/history.csv", TIMELINE])

@@ -22,6 +22,7 @@ def latest_history(account: CreditAccount) -> AccountSection:
             (row.at, row.label, row.title, row.detail, row.status, row.money, _shown(row.credits), _shown(row.balance))
             for row in page
         ],
+        permission="quickscale_billing.view_payment",
     )
 
 

@@ -106,7 +106,7 @@ class AccountAdmin(ReadOnly, CsvExport):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         account = kwargs.get("obj")
-        context["sections"] = sections_of(account) if account else []
+        context["sections"] = sections_of(account, request.user) if account else []
         context["may_give"] = request.user.has_perm(PERMISSION)
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSection:
-    """A table; `url` leads to all of it. The cells are escaped unless they are safe strings."""
+    """A table; `url` leads to all of it. The cells are escaped unless they are safe strings. Where it names a
+    `permission`, only who has it sees the table."""
 
     title: Text
     header: Iterable[Text]
     rows: Iterable[Iterable[object]]
     url: str = ""
+    permission: str = ""
 
 
 SectionMaker = Callable[["CreditAccount"], AccountSection]
@@ -36,5 +38,6 @@ def account_section(make: SectionMaker) -> SectionMaker:
     return make
 
 
-def sections_of(account: CreditAccount) -> list[AccountSection]:
-    return [make(account) for make in _makers]
+def sections_of(account: CreditAccount, user: Any) -> list[AccountSection]:
+    made = [make(account) for make in _makers]
+    return [each for each in made if not each.permission or user.has_perm(each.permission)]

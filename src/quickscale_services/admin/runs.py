@@ -118,4 +118,5 @@ def latest_runs(account: CreditAccount) -> AccountSection:
         header=(_("created at"), _("service"), _("status"), _("cost")),
         rows=[(run.created_at, run.service, run.get_status_display(), run.cost) for run in runs],
         url=f"{every_run}?account__id__exact={account.pk}",
+        permission="quickscale_services.view_servicerun",
     )
