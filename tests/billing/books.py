@@ -25,6 +25,7 @@ from quickscale_credits.analytics.answers import ask
 from quickscale_credits.models import CreditGrant
 from tests.billing.trade import CURRENCIES
 
+LIVE = ("trialing", "active", "past_due", "unpaid", "paused")
 MOVES = ("new", "expansion", "contraction", "churned", "reactivated")
 
 
@@ -209,6 +210,16 @@ def check_recurring(books, period, currencies=CURRENCIES):
             assert {key: series[key, currency][place] for key in MOVES} == {key: found[key] for key in MOVES}
 
 
+def check_reporting(books, period):
+    """In cents, of which a yen is worth 0.67, and a thousandth of a dinar 0.325."""
+    net = mrr = Decimal(0)
+    for currency, rate in {"usd": "1", "jpy": "0.67", "kwd": "0.325"}.items():
+        net += Decimal(rate) * books.revenue(currency, period.start, period.end, period.zone)["net"]
+        mrr += Decimal(rate) * books.moves(*instants(period, period.start, period.end), currency)[0]["end"]
+    assert answers("revenue", period)[0]["net-all", "usd"] == round(net)
+    assert answers("mrr", period)[0]["mrr-all", "usd"] == round(mrr)
+
+
 def check_customers(books, period):
     figures, series, tables = answers("customers", period)
     _, counts = books.moves(*instants(period, period.start, period.end))
@@ -224,6 +235,8 @@ def check_customers(books, period):
     assert figures["trials", ""] == share(sum(each.pk in paid for each in ended), len(ended))
     for key in ("active", "trialing", "past_due"):
         assert figures[key.replace("_", "-"), ""] == sum(each.status == key for each in subscriptions)
+    live = [each.price.plan.name for each in subscriptions if each.status in LIVE]
+    assert series["plans", ""] == {name: live.count(name) for name in ("Small", "Large")}
     joined = list(get_user_model().objects.values_list("date_joined", flat=True))
     assert figures["users", ""] == sum(each < period.until for each in joined)
     assert figures["new-users", ""] == sum(period.since <= each < period.until for each in joined)
@@ -260,7 +273,10 @@ def check_failures(period):
     for currency in CURRENCIES:
         missing = [each.total - each.tax for each in failed if each.status != "paid" and each.currency == currency]
         assert figures["missing", currency] == sum(missing)
-    assert sum(series["failed", ""].values()) == len(failed)
+    for place, days in spans_of(period).items():
+        of_place = [each for each in failed if days[0] <= day_of(each.created_at, period.zone) <= days[1]]
+        assert series["failed", ""][place] == len(of_place)
+        assert series["recovered", ""][place] == sum(each.status == "paid" for each in of_place)
 
 
 def check_liability(period):

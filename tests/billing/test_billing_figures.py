@@ -16,6 +16,7 @@ from tests.billing.books import (
     check_failures,
     check_liability,
     check_recurring,
+    check_reporting,
     check_revenue,
 )
 from tests.billing.trade import Trade
@@ -38,6 +39,7 @@ def periods():
 @pytest.mark.parametrize("zone", ZONES)
 def test_figures_equal_an_independent_computation(db, settings, zone):
     settings.QUICKSCALE_CREDITS = {"REPORTING_TIME_ZONE": zone}
+    settings.QUICKSCALE_BILLING = {"REPORTING_CURRENCY": "usd", "REPORTING_RATES": {"jpy": "0.0067", "kwd": "3.25"}}
     Trade(PEOPLE, seed=ZONES.index(zone)).run()
     if zone != "UTC":
         assert sum(rollups.roll_up()) > 5
@@ -46,6 +48,7 @@ def test_figures_equal_an_independent_computation(db, settings, zone):
     for period in periods():
         check_revenue(books, period)
         check_recurring(books, period)
+        check_reporting(books, period)
         check_customers(books, period)
         check_failures(period)
         assert_compared(period, "quickscale_billing")

@@ -8,7 +8,8 @@ from tests.test_figures_page import PAGE, SECTION
 pytestmark = pytest.mark.once
 
 
-def test_every_figure_of_sales_is_defined_on_the_page(db):
+def test_every_figure_of_sales_is_defined_on_the_page(db, settings):
+    settings.QUICKSCALE_BILLING = {"REPORTING_CURRENCY": "usd"}
     written = dict(SECTION.findall(PAGE.read_text()))
     expected = sections("quickscale_billing")
     assert len(expected) == 5

@@ -35,7 +35,9 @@ class Customers(Panel):
                 key="plans",
                 label=_("Subscriptions"),
                 chart=_("Plans now"),
-                definition=_("Subscriptions that live now, by plan: in trial, active, or with a payment that is late."),
+                definition=_(
+                    "Subscriptions that live now, by plan: in trial, active, paused, or with a payment that is late."
+                ),
                 points=counting.plans(),
             ),
         ]
