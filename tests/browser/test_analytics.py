@@ -21,6 +21,16 @@ DRAWN = """(canvas) => {
   }));
 }"""
 COLOR = "(canvas) => Chart.getChart(canvas).data.datasets[0].backgroundColor"
+# Names may take several lines: the values of the figures that stand side by side begin at one height all the same.
+UNEVEN = """() => [...document.querySelectorAll(".analytics-figures")].flatMap((list) => {
+  const top = (element) => Math.round(element.getBoundingClientRect().top);
+  const heights = new Map();
+  for (const figure of list.children) {
+    const value = top(figure.querySelector(".analytics-value"));
+    heights.set(top(figure), (heights.get(top(figure)) ?? new Set()).add(value));
+  }
+  return [...heights.values()].filter((found) => found.size > 1).map((found) => `values at ${[...found]}`);
+})"""
 FOCUSED = """(() => {
   const { tagName, id, name, innerText } = document.activeElement;
   return `${tagName} ${tagName === "SELECT" ? id : tagName === "INPUT" ? name : innerText}`;
@@ -132,6 +142,7 @@ def test_the_dashboard_fits_and_is_accessible_in_light_and_dark(open_page, devic
         colors.add(canvas(panel).evaluate(COLOR))
         found += [fault for fault in page.evaluate(FAULTS) if "analytics" in fault or "page is" in fault]
         found += accessibility_faults(page)
+    found += page.evaluate(UNEVEN)
     assert found == []
     assert len(colors) == 2
 

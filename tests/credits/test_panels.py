@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from quickscale_credits import analytics
 from quickscale_credits.analytics.answers import ask
+from quickscale_credits.analytics.presenting import ShownFigure
 from quickscale_credits.conf import conf
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo", "Africa/Cairo"]
@@ -97,6 +98,28 @@ def test_figures_are_compared_by_currency():
 
     answer = ask(Revenue(), analytics.Period(start=date(2026, 3, 1), end=date(2026, 3, 28)))
     assert [(figure.currency, figure.previous) for figure in answer.figures] == [("usd", None), ("eur", 2)]
+
+
+@pytest.mark.parametrize(
+    ("currencies", "beginning"),
+    [
+        (["", "usd", "usd", "", "eur", "eur", ""], [False, False, False, False, True, False, False]),
+        (["", "usd", "eur", "jpy", ""], [False] * 5),
+    ],
+)
+def test_a_currency_begins_a_row_unless_each_has_but_one_figure(currencies, beginning):
+    figures = [
+        analytics.Figure(
+            key=f"figure-{number}",
+            label="Figure",
+            value=1,
+            unit=analytics.Unit.MONEY if currency else analytics.Unit.COUNT,
+            currency=currency,
+            definition="",
+        )
+        for number, currency in enumerate(currencies)
+    ]
+    assert [shown.begins_row for shown in ShownFigure.all_of(figures)] == beginning
 
 
 def test_money_has_a_currency_and_nothing_else_has():

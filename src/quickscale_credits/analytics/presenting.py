@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -74,7 +75,7 @@ def place_plain(place: Place, period: Period) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownFigure:
-    """It begins a row where another currency begins."""
+    """It begins a row where another currency begins, unless each has but one figure."""
 
     figure: Figure
     value: str
@@ -83,10 +84,11 @@ class ShownFigure:
     begins_row: bool
 
     @classmethod
-    def all_of(cls, figures: Iterable[Figure]) -> list[ShownFigure]:
+    def all_of(cls, figures: Sequence[Figure]) -> list[ShownFigure]:
         found, currency = [], ""
+        has_rows = max(Counter(figure.currency for figure in figures if figure.currency).values(), default=0) > 1
         for figure in figures:
-            begins_row = bool(currency and figure.currency and figure.currency != currency)
+            begins_row = bool(has_rows and currency and figure.currency and figure.currency != currency)
             currency = figure.currency or currency
             found.append(
                 cls(
