@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from quickscale_billing.models import (
     Dispute,
+    Fact,
     Invoice,
     PaidSegment,
     Payment,
@@ -287,6 +288,11 @@ def check_liability(period):
         known += left
         given = sold.credits * sold.quantity + sold.bonus_credits
         money[sold.currency] += Fraction(sold.amount - sold.tax) * Fraction(left) / Fraction(given)
+    for given in Fact.objects.filter(kind="refill").select_related("entry__grant", "refill__period"):
+        left, paid = given.entry.grant.remaining + given.entry.grant.held, given.refill.period
+        known += left
+        in_a_year = paid.credits * {"week": 52, "month": 12}[paid.refill_every]
+        money[paid.currency] += Fraction(paid.monthly * 12) * Fraction(left) / Fraction(in_a_year)
     for currency in CURRENCIES:
         assert figures["liability", currency] == round(money[currency])
     everything = sum(each.remaining + each.held for each in CreditGrant.objects.all())

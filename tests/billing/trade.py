@@ -8,6 +8,7 @@ from django.utils import timezone
 from quickscale_billing.models import (
     CreditPack,
     Dispute,
+    Fact,
     Invoice,
     PaidSegment,
     Payment,
@@ -15,6 +16,7 @@ from quickscale_billing.models import (
     PlanPrice,
     PlanSubscription,
     Purchase,
+    Refill,
     Refund,
 )
 from quickscale_billing.windows import moment
@@ -31,7 +33,7 @@ class Trade:
     """`run` writes the rows as they are written when Stripe tells of it, from 400 days ago until now."""
 
     def __init__(self, people: int, *, seed: int) -> None:
-        self.chance = Random(seed)
+        self.chance, self.refilling = Random(seed), Random(seed)
         self.people = people
         self.number = 0
         self.now = timezone.now()
@@ -110,7 +112,7 @@ class Trade:
         closed_at = None
         if may_change and self.chance.random() < 0.08:
             closed_at = starts_at + (ends_at - starts_at) / 3
-        PaidSegment.objects.create(
+        segment = PaidSegment.objects.create(
             subscription=sub,
             plan=plan,
             starts_at=starts_at,
@@ -118,7 +120,7 @@ class Trade:
             closed_at=closed_at,
             anchor=starts_at,
             credits=100,
-            refill_every="month",
+            refill_every=self.refilling.choice(["week", "month"]),
             unused="expire",
             interval=interval,
             amount=full,
@@ -128,10 +130,35 @@ class Trade:
             stripe_invoice_id=invoice.stripe_id,
             stripe_line_id=self.name("il"),
         )
+        if self.refilling.random() < 0.3:
+            self.refill(segment)
         self.pay(sub.account, full - discount, currency, starts_at, invoice=invoice)
         if self.chance.random() < 0.05:
             self.leave_uncollected(sub, full, currency, starts_at)
         return closed_at or ends_at
+
+    def refill(self, segment) -> None:
+        """Who spends takes first what expires."""
+        window = Refill.objects.create(
+            subscription=segment.subscription,
+            period=segment,
+            starts_at=segment.starts_at,
+            ends_at=segment.ends_at,
+            full_length=segment.ends_at - segment.starts_at,
+            credits=100,
+        )
+        account = segment.subscription.account
+        expires_at = self.refilling.choice([None, self.now + timedelta(days=20)])
+        entry = ledger.grant(account, 100, credit_type="subscription", reason="refill", expires_at=expires_at)
+        Fact.objects.create(
+            key=self.name("refill"),
+            kind=Fact.Kind.REFILL,
+            account=account,
+            entry=entry,
+            refill=window,
+            stripe_id=segment.stripe_invoice_id,
+            worth=100,
+        )
 
     def leave_uncollected(self, sub, full, currency, at) -> None:
         """A later invoice, which nobody could collect."""
