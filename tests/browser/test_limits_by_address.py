@@ -26,10 +26,14 @@ def write(client, chain):
 
 
 def log_in(client, chain):
+    return answer_to_login(client, chain).status_code
+
+
+def answer_to_login(client, chain):
     """Each time as somebody else, so that only the limit by address counts."""
     client.logins = getattr(client, "logins", 0) + 1
     form = LOGIN | {"login": f"ada{client.logins}@example.com"}
-    return client.post("/accounts/login/", form, headers={"x-forwarded-for": chain}).status_code
+    return client.post("/accounts/login/", form, headers={"x-forwarded-for": chain})
 
 
 def test_behind_a_proxy_each_visitor_has_a_limit_on_letters(client, one_proxy):
@@ -40,6 +44,12 @@ def test_behind_a_proxy_each_visitor_has_a_limit_on_letters(client, one_proxy):
 def test_behind_a_proxy_each_visitor_has_a_limit_on_logins(client, one_proxy):
     assert [log_in(client, "203.0.113.1") for _ in range(31)][-1] == 429
     assert log_in(client, "203.0.113.2") == 200
+
+
+def test_who_logs_in_too_often_reads_so_where_the_form_stood(client, one_proxy):
+    shown = [answer_to_login(client, "203.0.113.1") for _ in range(31)][-1].content.decode()
+    assert "Too many requests" in shown
+    assert '<main id="content"' in shown
 
 
 def test_what_a_visitor_says_of_themselves_is_not_believed_behind_a_proxy(client, one_proxy):
