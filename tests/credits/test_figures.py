@@ -156,7 +156,7 @@ def check_accounts(period, rows):
     first = sorted(active, key=lambda pk: (left[pk], pk))[:10]
     assert [row[0] for row in tables["runway"]] == [str(accounts[pk]) for pk in first]
     assert [row[3] for row in tables["runway"]] == [
-        (max(left[pk], 0) * period.days).quantize(Decimal("0.1")) for pk in first
+        (max(left[pk], Decimal(0)) * period.days).quantize(Decimal("0.1")) for pk in first
     ]
 
 

@@ -6,6 +6,7 @@ from quickscale_billing.admin.mail import MailAdmin
 from quickscale_billing.admin.money import DisputeAdmin, InvoiceAdmin, PaymentAdmin, RefundAdmin
 from quickscale_billing.admin.settling import FactAdmin, InboxAdmin, PurchaseAdmin, SubscriptionAdmin
 from quickscale_billing.admin.topping_up import AutoTopUpAdmin, TopUpAdmin, TopUpConsentAdmin
+from quickscale_billing.stripe import staff
 
 __all__ = [
     "AutoTopUpAdmin",
@@ -24,3 +25,5 @@ __all__ = [
     "TopUpConsentAdmin",
     "latest_history",
 ]
+
+staff.ask_for_permissions()
