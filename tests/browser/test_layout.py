@@ -105,6 +105,20 @@ def test_pages_fit_without_scripts(open_page, device):
     expect(page.get_by_role("navigation").get_by_role("link", name="Runs")).to_be_visible()
 
 
+def test_the_menu_of_a_phone_opens_by_its_button_and_closes_by_escape(open_page):
+    page = open_page(width=WIDTHS["phone"])
+    page.goto("/")
+    button = page.get_by_role("button", name="Menu")
+    services = page.locator("#menu").get_by_role("link", name="Services")
+    expect(services).to_be_hidden()
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(services).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(services).to_be_hidden()
+
+
 def test_the_admin_opens_under_the_same_policy(open_page):
     page = open_page()
     log_in(page, ADMIN)
