@@ -5,6 +5,8 @@ import logging
 from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 
+from inkwell.accounts.letters import page_of
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,3 +21,8 @@ class AccountAdapter(DefaultAccountAdapter):
                 raise PermissionDenied from None
             logger.warning("X-Forwarded-For does not have the addresses that TRUSTED_PROXY_COUNT promises.")
             return neighbor
+
+    def render_mail(self, template_prefix, email, context, headers=None):
+        letter = super().render_mail(template_prefix, email, context, headers)
+        letter.attach_alternative(page_of(letter.subject, letter.body), "text/html")
+        return letter

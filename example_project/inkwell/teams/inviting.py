@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from inkwell.accounts.letters import page_of
 from inkwell.operations.limits import is_within
 from inkwell.teams.members import lock
 from inkwell.teams.models import Invitation, Membership
@@ -63,9 +64,9 @@ def open_invitation(organization, email):
 
 
 def send(invitation, link):
-    subject = _("Inkwell: you are invited to %s") % invitation.organization
+    subject = " ".join((_("Inkwell: you are invited to %s") % invitation.organization).split())
     body = render_to_string("teams/invitation.txt", {"organization": invitation.organization, "link": link})
-    send_mail(" ".join(subject.split()), body, None, [invitation.email])
+    send_mail(subject, body, None, [invitation.email], html_message=page_of(subject, body))
 
 
 @transaction.atomic

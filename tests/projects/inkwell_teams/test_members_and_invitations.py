@@ -59,6 +59,16 @@ def test_an_invitation_that_the_mail_server_refuses_can_be_sent_later(browser, t
     assert (team.invitations.count(), len(mail.outbox)) == (1, 1)
 
 
+def test_an_invitation_is_a_page_too_with_its_link_and_the_teams_name_as_text(ada):
+    team = found("<b>Bold</b>\nAnalysts", by=ada)
+    invite(browser_of(ada), "carla@example.com")
+    [letter] = mail.outbox
+    [(page, kind)] = letter.alternatives
+    assert kind == "text/html"
+    assert f'href="http://testserver/team/join/{team.invitations.get().token}/"' in page
+    assert "you are invited to &lt;b&gt;Bold&lt;/b&gt; Analysts</h1>" in page
+
+
 def test_an_address_gets_a_few_letters_a_day_whoever_sends_them(browser):
     others = [person(f"admin{number}@example.com") for number in range(4)]
     browsers = [browser_of(found("Others", by=each).members.get()) for each in others]
