@@ -22,6 +22,10 @@ TOLD = [
     ("/accounts/signup/", {"password1": "password123"}, "This password is too common."),
     ("/accounts/signup/", {"password1": "eve@example.co"}, "The password is too similar to the email address."),
     ("/accounts/password/change/", {"oldpassword": "wrong"}, "Please type your current password."),
+    ("/accounts/reauthenticate/", {"password": "wrong"}, "Incorrect password."),
+    ("/accounts/email/", {"action_remove": ""}, "You cannot remove your primary email address (…)."),
+    ("/accounts/email/", {"action_add": ""}, "This email address is already associated with this account."),
+    ("/accounts/login/", {"login": "idle@example.com", "password": SECRET}, "This account is inactive."),
     ("/accounts/confirm-email/gone/", None, "This email confirmation link expired or is invalid."),
     (
         "/accounts/password/reset/key/1-gone/",
@@ -34,7 +38,15 @@ FORMS = {
     "/accounts/login/": {"login": "ada@example.com", "password": "wrong"},
     "/accounts/password/change/": CHANGE,
     "/accounts/profile/": {"name": "", "language": "", "time_zone": ""},
+    "/accounts/reauthenticate/": {},
+    "/accounts/email/": {"email": "ada@example.com"},
     "/contact/": {},
+}
+OF_WHO_IS_SIGNED_IN = {
+    "/accounts/profile/",
+    "/accounts/password/change/",
+    "/accounts/reauthenticate/",
+    "/accounts/email/",
 }
 
 
@@ -50,15 +62,21 @@ def ada(db):
     return user
 
 
+@pytest.fixture
+def idle(db):
+    user = get_user_model().objects.create_user("idle@example.com", SECRET, is_active=False)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+
+
 def words_of(response):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", response.content.decode()))
 
 
 @pytest.mark.parametrize(("address", "form", "text"), TOLD, ids=[text for *_, text in TOLD])
-def test_it_is_said_as_it_is_listed(client, ada, address, form, text):
-    if address in ("/accounts/profile/", "/accounts/password/change/"):
+def test_it_is_said_as_it_is_listed(client, ada, idle, address, form, text):
+    if address in OF_WHO_IS_SIGNED_IN:
         client.force_login(ada)
-    response = client.get(address) if form is None else client.post(address, FORMS[address] | form)
+    response = client.get(address) if form is None else client.post(address, FORMS[address] | form, follow=True)
     assert re.search(re.escape(text).replace("…", ".+"), words_of(response))
 
 
