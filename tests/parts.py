@@ -121,5 +121,5 @@ def pytest_command(part: Part, database: Database, *, marks: str) -> list[str]:
 
 
 def workers() -> int:
-    """One more than the cores that this process may use: each often waits for a server, or for a process it started."""
-    return min(8, len(os.sched_getaffinity(0)) + 1)
+    """One per core that this process may use; xdist's own `auto` counts the physical ones of the machine."""
+    return min(8, max(2, len(os.sched_getaffinity(0))))
