@@ -100,7 +100,7 @@ class CatalogAdmin(ModelAdmin):
 class PriceInline(TabularInline):
     model = PlanPrice
     form = PriceForm
-    template = "admin/quickscale_billing/prices.html"
+    template = "admin/quickscale_billing/scrolling.html"
     extra = 0
     fields = ("interval", "amount", "currency", "money", "is_active", "stripe_price_id")
     readonly_fields = ("money", "stripe_price_id")

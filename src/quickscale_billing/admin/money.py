@@ -33,11 +33,13 @@ else:
 
 class TaxInline(ReadOnly, TabularInline):
     model = PaymentTax
+    template = "admin/quickscale_billing/scrolling.html"
     fields = ("name", "percentage", "amount", "is_included", "stripe_tax_rate_id")
     extra = 0
 
 
 class MoneyBackInline(ReadOnly, TabularInline):
+    template = "admin/quickscale_billing/scrolling.html"
     readonly_fields = ("money",)
     extra = 0
 
