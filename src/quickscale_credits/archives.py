@@ -19,6 +19,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 
+class NotCounted(Exception):
+    """What would go is not in the rollups of the reporting time zone; says what to do."""
+
+
 class ArchiveFile:
     """A new file, written line by line; one that exists is never touched. `digest` is of all that was written."""
 

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from quickscale_credits.analytics import rolling, rollups
-from quickscale_credits.archives import ArchiveFile
+from quickscale_credits.archives import ArchiveFile, NotCounted
 from quickscale_credits.ledger import archiving
 from quickscale_credits.ledger.locking import database
 from quickscale_credits.ledger.stretches import filed
@@ -20,13 +20,6 @@ PAGE, NUMBERS = 500, 10_000
 GOING = (LedgerEntry.Kind.SPEND, LedgerEntry.Kind.EXPIRY)
 # Longer than a calendar month, the longest period of a spending limit but for the one without end.
 YOUNGEST = timedelta(days=31)
-
-
-class NotCounted(Exception):
-    """Nothing is in the rollups of the reporting time zone."""
-
-    def __str__(self) -> str:
-        return "Only entries that are added up are archived: run rollup_usage first."
 
 
 def latest() -> datetime:
@@ -41,7 +34,7 @@ def archivable(before: datetime) -> QuerySet[LedgerEntry]:
     a captured hold which would go too, and the last entry of an account.
     """
     if rolling.usable_watermark(rollups.name) is None:
-        raise NotCounted
+        raise NotCounted("Only entries that are added up are archived: run rollup_usage first.")
     old = LedgerEntry.objects.using(database()).filter(
         kind__in=GOING,
         idempotency_key=None,

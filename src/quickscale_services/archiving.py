@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from quickscale_credits.analytics import rolling
 from quickscale_credits.analytics.merging import merge
-from quickscale_credits.archives import ArchiveFile, as_line, columns_of
+from quickscale_credits.archives import ArchiveFile, NotCounted, as_line, columns_of
 from quickscale_credits.models import Hold
 from quickscale_credits.naming import unnamed
 from quickscale_services.analytics import rollups
@@ -23,13 +23,6 @@ BATCH = 500
 KEY = ["day", "service", "account", "status", "error_code", "at_most"]
 # What is younger may be credited back, counts for limits on rates, or is looked at again by the rollups.
 YOUNGEST = timedelta(days=31)
-
-
-class NotCounted(Exception):
-    """Nothing of the services is in the rollups of the reporting time zone."""
-
-    def __str__(self) -> str:
-        return "Only runs that are added up are archived: run rollup_usage first."
 
 
 def latest() -> datetime:
@@ -45,7 +38,7 @@ def archivable(before: datetime) -> QuerySet[ServiceRun]:
     """
     watermark = rolling.usable_watermark(rollups.name)
     if watermark is None or watermark.closed_until is None:
-        raise NotCounted
+        raise NotCounted("Only runs that are added up are archived: run rollup_usage first.")
     end = min(before, rollups.midnight(watermark.closed_until))
     ended = rollups.runs().exclude(status__in=ServiceRun.UNDER_WAY)
     old = ended.filter(created_at__lt=end, finished_at__lt=before, replay_until=None)
