@@ -13,6 +13,7 @@ from quickscale_credits import analytics, ledger
 from quickscale_credits.testing import fund
 from tests.credits.commands import run
 from tests.credits.test_rollups import months_of_business
+from tests.parts import ROOT
 
 ADDRESSES = [
     "/admin/analytics/",
@@ -265,3 +266,22 @@ def test_a_held_and_expired_balance_counts_as_its_definitions_say(client, analys
     assert figures["held"] == "15"
     ages = [series for series in answer["series"] if series["key"] == "age-pay_as_you_go"]
     assert Decimal(ages[0]["points"][0]["value"]) == 30
+
+
+@pytest.mark.once
+def test_the_panel_of_the_docs_takes_ten_lines_and_is_shown_with_what_it_counts(analyst, client, registry):
+    page = (ROOT / "docs" / "how-to" / "add-a-panel.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in code.partition("@analytics")[2].splitlines() if line.strip()]) == 10
+    exec(compile(code, "newsletter/analytics.py", "exec"), {"__name__": "newsletter.analytics"})
+    User.objects.create_user("eve", date_joined=timezone.now() - timedelta(days=40))
+    for days, count in {"7d": 1, "90d": 2}.items():
+        told = client.get(f"/admin/analytics/sign-ups.json?period={days}").json()
+        assert [figure["value"] for figure in told["figures"]] == [count]
+        points = told["series"][0]["points"]
+        assert len(points) == int(days[:-1])
+        assert sum(point["value"] for point in points) == count
+        shown = client.get(f"/admin/analytics/sign-ups/?period={days}").content.decode()
+        assert "Users who joined." in shown
+        rows = rows_of(client.get(f"/admin/analytics/sign-ups.csv?period={days}"))
+        assert len(rows) >= len(points)
