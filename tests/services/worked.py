@@ -14,7 +14,7 @@ class Slow(BaseService):
 
     name = "slow"
     cost = 2
-    timeout = 700
+    timeout = 1_200  # longer than the quarter of an hour after which a task counts as lost
 
     class Input(BaseModel):
         seconds: float
