@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
@@ -22,7 +21,6 @@ OF_A_TEAM = ("teams:", "admin:teams_")
 
 @pytest.fixture
 def team():
-    cache.clear()
     team = found("Analysts", by=person("ada@example.com"))
     join(team, "mila@example.com")
     Invitation.objects.create(organization=team, email="guest@example.com")

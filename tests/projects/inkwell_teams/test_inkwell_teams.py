@@ -9,7 +9,6 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
 from inkwell.notices.models import Notice
@@ -26,16 +25,6 @@ EXAMPLE = settings.BASE_DIR
 PAGES = ["/dashboard/", "/team/", "/credits/", "/billing/", "/billing/subscription/", "/services/", "/services/keys/"]
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def forget_limits():
-    cache.clear()
-
-
-@pytest.fixture
-def ada():
-    return person("ada@example.com")
 
 
 @pytest.fixture

@@ -18,16 +18,6 @@ from tests.stories.threads import at_once
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def forget_limits():
-    cache.clear()
-
-
-@pytest.fixture
-def ada():
-    return person("ada@example.com")
-
-
 @pytest.fixture
 def team(ada):
     return found("Analysts", by=ada)
